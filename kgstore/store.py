@@ -1,0 +1,181 @@
+"""The one interface to the graph. Two implementations keep it, under one contract suite (tests/test_store.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+import pyarrow as pa
+
+from kgstore.values import (
+    Decision,
+    Direction,
+    Entity,
+    Hit,
+    NeighbourCount,
+    Relation,
+    Rows,
+    Source,
+    Statistics,
+    Triple,
+    TripleKey,
+    Written,
+)
+
+#: Columns of `entity_columns`, in order.
+ENTITY_COLUMNS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("kind", pa.string()),
+        ("name", pa.string()),
+        ("texts", pa.list_(pa.string())),
+        ("images", pa.list_(pa.string())),
+        ("sources", pa.list_(pa.string())),
+        ("split", pa.string()),
+    ]
+)
+
+#: Columns of `triple_columns`, in order: one for each field of Triple.
+TRIPLE_COLUMNS = pa.schema(
+    [
+        ("head", pa.string()),
+        ("type", pa.string()),
+        ("tail", pa.string()),
+        ("words", pa.string()),
+        ("weight", pa.float64()),
+        ("sources", pa.list_(pa.string())),
+        ("origin", pa.string()),
+        ("split", pa.string()),
+        ("score", pa.float64()),
+        ("run", pa.string()),
+        ("when", pa.string()),
+        ("decision", pa.string()),
+    ]
+)
+
+
+class GraphStore(Protocol):
+    """A graph of entities and typed relations. Methods raise the errors of kgstore.errors and no driver's own.
+
+    A store is a context manager and is not shared between processes: a worker opens its own from `uri`.
+    It may be used by several threads.
+    """
+
+    uri: str
+
+    def write(
+        self,
+        entities: Sequence[Entity] = (),
+        triples: Sequence[Triple] = (),
+        relations: Sequence[Relation] = (),
+        source: Source | None = None,
+    ) -> Written:
+        """Adds records, all in one transaction; what is there already is merged (Entity.merged, Triple.merged).
+
+        Ends of triples must be in the graph or among `entities`; otherwise UnknownEntity, and nothing is written.
+        The first text of a relation type stays. `source` replaces the mark of that name.
+        """
+        ...
+
+    def propose(self, predictions: Sequence[Triple]) -> Written:
+        """Adds predicted triples that wait for review; what is asserted or decided already is left as it is.
+
+        A prediction that waits already takes the new score, run and time.
+        """
+        ...
+
+    def decide(self, key: TripleKey, decision: Decision) -> Triple:
+        """Accepts or rejects a predicted triple, or with "" undoes that; returns it as it stands now.
+
+        Raises UnknownTriple when the graph holds no such prediction.
+        """
+        ...
+
+    def entity(self, id: str) -> Entity:
+        """Raises UnknownEntity."""
+        ...
+
+    def entities(self, ids: Sequence[str]) -> list[Entity]:
+        """Those that exist, in the order of `ids`."""
+        ...
+
+    def pictures(self, limit: int, kinds: Collection[str] = ()) -> list[Entity]:
+        """Some entities that have a picture, the same ones for the same graph."""
+        ...
+
+    def neighbour_counts(self, id: str) -> list[NeighbourCount]:
+        """Relations of an entity by type and direction, most frequent first, rejected predictions left out."""
+        ...
+
+    def neighbours(
+        self,
+        id: str,
+        *,
+        direction: Direction | None = None,
+        types: Collection[str] = (),
+        limit: int = 25,
+        rejected: bool = False,
+    ) -> list[Triple]:
+        """At most `limit` relations of an entity **per type and direction**, heaviest first, then by id."""
+        ...
+
+    def predictions(
+        self, *, decision: Decision | None = "", types: Collection[str] = (), run: str = "", limit: int = 100
+    ) -> list[Triple]:
+        """Predicted triples by descending score; `decision` None means whatever was decided."""
+        ...
+
+    def search(
+        self, text: str, *, kinds: Collection[str] = (), sources: Collection[str] = (), limit: int = 20
+    ) -> list[Hit]:
+        """Entities whose name or texts match, best first; a typo is forgiven."""
+        ...
+
+    def relations(self) -> list[Relation]:
+        """The catalogue, by type."""
+        ...
+
+    def sources(self) -> list[Source]:
+        """What was loaded, by name."""
+        ...
+
+    def statistics(self) -> Statistics:
+        """What the graph holds, in counts."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A short word that changes whenever the graph does; cheap."""
+        ...
+
+    def entity_columns(self) -> Iterator[pa.RecordBatch]:
+        """All entities as ENTITY_COLUMNS, in no promised order, in bounded memory."""
+        ...
+
+    def triple_columns(self) -> Iterator[pa.RecordBatch]:
+        """All triples as TRIPLE_COLUMNS, in no promised order, in bounded memory."""
+        ...
+
+    def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
+        """The answer of a read-only query as columns of scalars, without a row limit: how recipes are read.
+
+        Raises QueryRefused unless the query only reads the graph.
+        """
+        ...
+
+    def query(
+        self, cypher: str, parameters: Mapping[str, object] | None = None, *, seconds: float = 10.0, rows: int = 1000
+    ) -> Rows:
+        """Runs ad-hoc Cypher that only reads the graph, within a time and a row limit.
+
+        Raises QueryRefused (writes, files, network, administration, syntax) or QueryStopped (time).
+        """
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...

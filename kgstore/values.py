@@ -1,0 +1,209 @@
+"""What crosses the store's border: frozen values, checked once when they are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from kgstore.errors import BadRecord
+
+KINDS = ("concept", "region", "image", "caption", "phrase")
+SPLITS = ("train", "valid", "test")
+ORIGINS = ("asserted", "predicted")
+DECISIONS = ("", "accepted", "rejected")
+
+#: The relation type of open-vocabulary predicates that are too rare for a type of their own.
+COMMON_TYPE = "RELATED_BY_WORDS"
+
+Decision = Literal["", "accepted", "rejected"]
+Direction = Literal["in", "out"]
+
+_TYPE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+
+
+class TripleKey(NamedTuple):
+    """What makes a triple unique. `words` is empty but for the common type."""
+
+    head: str
+    type: str
+    tail: str
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A thing of the graph: a concept, a picture or its region, a caption, a phrase.
+
+    `id` is `source:key` and never changes. `texts` are its descriptions in words, `images` references of the form
+    `<source>/<path>` below that source's image root; a region adds the W3C media fragment `#xywh=x,y,w,h`.
+    """
+
+    id: str
+    kind: str = "concept"
+    name: str = ""
+    texts: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        if not self.id.partition(":")[2]:
+            raise BadRecord(f"Entity id {self.id!r} is not of the form source:key.")
+        _check_member("kind", self.kind, KINDS, self.id)
+        _check_member("split", self.split, SPLITS, self.id)
+
+    def merged(self, other: Entity) -> Entity:
+        """The entity that both records describe: lists are joined in order, the first kind, name and split stay."""
+        return replace(
+            self,
+            name=self.name or other.name,
+            texts=_union(self.texts, other.texts),
+            images=_union(self.images, other.images),
+            sources=_union(self.sources, other.sources),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """A relation (head, type, tail), asserted by sources or predicted by a run.
+
+    A prediction carries `score` (higher is better), `run` and `when` (ISO 8601, UTC: the time of its last decision, or
+    of its proposal); `decision` is empty while it waits for review.
+    """
+
+    head: str
+    type: str
+    tail: str
+    words: str = ""
+    weight: float = 1.0
+    sources: tuple[str, ...] = ()
+    origin: str = "asserted"
+    split: str = "train"
+    score: float | None = None
+    run: str = ""
+    when: str = ""
+    decision: Decision = ""
+
+    def __post_init__(self) -> None:
+        if not _TYPE.match(self.type):
+            raise BadRecord(f"Relation type {self.type!r} is not UPPER_SNAKE; make one with relation_type().")
+        _check_member("origin", self.origin, ORIGINS, self.key)
+        _check_member("split", self.split, SPLITS, self.key)
+        _check_member("decision", self.decision, DECISIONS, self.key)
+
+    @property
+    def key(self) -> TripleKey:
+        return TripleKey(self.head, self.type, self.tail, self.words)
+
+    def merged(self, other: Triple) -> Triple:
+        """The triple that both records describe: an assertion outlives a prediction, the larger weight stays."""
+        first, second = (other, self) if (self.origin, other.origin) == ("predicted", "asserted") else (self, other)
+        return replace(first, weight=max(first.weight, second.weight), sources=_union(first.sources, second.sources))
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A line of the catalogue: what a relation type is called in words."""
+
+    type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What was loaded, from where, and how far.
+
+    `done` counts the records of `path` whose batches are committed; a load that was killed goes on from there.
+    """
+
+    name: str
+    path: str = ""
+    image_root: str = ""
+    done: int = 0
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write changed: records that are new, and records that were there and differ now."""
+
+    new_entities: int = 0
+    changed_entities: int = 0
+    new_triples: int = 0
+    changed_triples: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(
+            self.new_entities + other.new_entities,
+            self.changed_entities + other.changed_entities,
+            self.new_triples + other.new_triples,
+            self.changed_triples + other.changed_triples,
+        )
+
+
+class NeighbourCount(NamedTuple):
+    """How many relations of one type an entity has in one direction."""
+
+    type: str
+    direction: Direction
+    count: int
+
+
+class Hit(NamedTuple):
+    """A search result; scores order the hits of one search and mean nothing beside another's."""
+
+    entity: Entity
+    score: float
+
+
+class Rows(NamedTuple):
+    """The answer of an ad-hoc query: nodes are dicts with `id`, relationships dicts with head, type, tail.
+
+    `truncated` says that the row limit cut the answer.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What the graph holds. Counts by name, most frequent first."""
+
+    entities: int
+    triples: int
+    kinds: dict[str, int]
+    types: dict[str, int]
+    sources: dict[str, int]
+    waiting: int
+    accepted: int
+    rejected: int
+
+
+def relation_type(words: str) -> str:
+    """The UPPER_SNAKE type of a relation's words: `is a`, `IsA` and `/r/IsA` give IS_A.
+
+    Words without an ASCII letter give COMMON_TYPE, under which the words themselves belong to the key.
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words.removeprefix("/r/"))
+    name = re.sub(r"[^A-Za-z0-9]+", "_", spaced).strip("_").upper()
+    if not re.search(r"[A-Z]", name):
+        return COMMON_TYPE
+    return name if name[0].isalpha() else f"R_{name}"
+
+
+def relation_text(type_: str) -> str:
+    """The words of a type that has no line in the catalogue: IS_A gives `is a`."""
+    return type_.replace("_", " ").lower()
+
+
+def _union(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _check_member(field: str, value: str, allowed: tuple[str, ...], what: object) -> None:
+    if value not in allowed:
+        raise BadRecord(f"{field} {value!r} of {what} is none of: {', '.join(repr(a) for a in allowed)}.")

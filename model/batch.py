@@ -1,0 +1,72 @@
+"""What a training step gets: graph structure by number, and each distinct entity and relation once.
+
+One alphabet of dimensions, used in every signature of model/:
+
+    b  triples of the batch            n  distinct entities of the step (the triples' and the neighbourhood's)
+    e  edges of the neighbourhood      r  distinct relations of the step
+    p  entities shown as a picture     q  entities shown as a text (p + q = n)
+    m  image-text pairs of the batch   l  tokens        d  width        s  side of a picture in pixels
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int64, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Incoming edges around the tails of a batch, hop by hop, without the batch's own triples and their inverses.
+
+    All numbers are **global**: entity and relation numbers of the projection. An edge runs head -> tail.
+    """
+
+    head: np.ndarray  # int64 [e]
+    relation: np.ndarray  # int64 [e]
+    tail: np.ndarray  # int64 [e]
+
+
+@dataclass(frozen=True)
+class TripleSample:
+    """A drawn batch of triples and the neighbourhood of their tails, in global numbers; no pictures or words yet."""
+
+    step: int
+    head: np.ndarray  # int64 [b]
+    relation: np.ndarray  # int64 [b]
+    tail: np.ndarray  # int64 [b]
+    neighbourhood: Neighbourhood
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A sample with its pictures and words. Entity and relation numbers are **local** to the step.
+
+    Texts are padded with zeros to the longest of the batch; `lengths` counts tokens with start and end.
+    The entity with number k is shown by row `row[k]` of `pixels` if `is_picture[k]`, else of `tokens`.
+    """
+
+    pixels: UInt8[Tensor, "p 3 s s"]
+    tokens: Int64[Tensor, "q l"]
+    lengths: Int64[Tensor, " q"]
+    is_picture: Bool[Tensor, " n"]
+    row: Int64[Tensor, " n"]
+    relation_tokens: Int64[Tensor, "r l_r"]
+    relation_lengths: Int64[Tensor, " r"]
+    relation_class: Int64[Tensor, " r"]  # number of the relation type in the projection's catalogue: E2R's target
+    head: Int64[Tensor, " b"]
+    relation: Int64[Tensor, " b"]
+    tail: Int64[Tensor, " b"]
+    known: Bool[Tensor, "b b"]  # [i, j]: the graph knows (h_j, r_j, t_i) to be true, so j is no negative of i; diagonal True
+    pairs: Int64[Tensor, " m"]  # the triples of the batch whose head is a picture and whose tail is its caption, each image once
+    edge_head: Int64[Tensor, " e"]
+    edge_relation: Int64[Tensor, " e"]
+    edge_tail: Int64[Tensor, " e"]
+
+    def to(self, device: torch.device | str) -> Self:
+        """The batch on another device; copies from pinned memory do not wait."""
+        return replace(self, **{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
