@@ -148,7 +148,7 @@ class NeighbourCount(NamedTuple):
 
     type: str
     direction: Direction
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
 class Hit(NamedTuple):
