@@ -1,0 +1,1 @@
+"""Knowledge-CLIP: sampler, network, objectives, training, evaluation, prediction. Knows kgstore and torch."""
