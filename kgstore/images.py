@@ -48,17 +48,18 @@ class ImageRoots:
 
     @classmethod
     def of(cls, store: GraphStore, overrides: Iterable[str] = ()) -> Self:
-        """The roots the loads remembered; KG_IMAGES (SOURCE=DIR, joined by os.pathsep), then `overrides`, replace them."""
-        return cls({source.name: source.image_root for source in store.sources() if source.image_root}).replaced(overrides)
+        """The roots the loads remembered, with KG_IMAGES and then `overrides` (SOURCE=DIR each) put over them."""
+        remembered = {source.name: source.image_root for source in store.sources() if source.image_root}
+        return cls(remembered).replaced(overrides)
 
     def replaced(self, overrides: Iterable[str] = ()) -> Self:
-        """These roots with KG_IMAGES and `overrides` (SOURCE=DIR each) put over them, the latter last."""
+        """These roots with KG_IMAGES (pairs SOURCE=DIR joined by os.pathsep) and then `overrides` put over them."""
         from_environment = [pair for pair in os.environ.get("KG_IMAGES", "").split(os.pathsep) if pair]
         folders: dict[str, str | Path] = dict(self.folders)
         for pair in (*from_environment, *overrides):
             source, equals, folder = pair.partition("=")
             if not (source and equals and folder):
-                raise BadImage(f"{pair!r} does not name a picture folder; write SOURCE=DIR, for example coco=/data/coco.")
+                raise BadImage(f"{pair!r} does not name a picture folder; write SOURCE=DIR, such as coco=/data/coco.")
             folders[source] = folder
         return type(self)(folders)
 
@@ -77,7 +78,7 @@ class ImageRoots:
         except (OSError, ValueError, RuntimeError) as error:  # a null byte, a name too long, a loop of links
             raise BadImage(f"Picture {reference!r} has a path that cannot be followed: {error}.") from error
         if not relative or not path.is_relative_to(root):
-            raise BadImage(f"Picture {reference!r} lies outside the picture folder {root} of its source and is not opened.")
+            raise BadImage(f"Picture {reference!r} lies outside its source's picture folder {root} and is not opened.")
         if not path.is_file():
             raise BadImage(
                 f"Picture {reference!r} is not in {root}; if the pictures have moved, say --images {source}=DIR."
@@ -85,10 +86,12 @@ class ImageRoots:
         return path, box
 
 
-def open_picture(roots: ImageRoots, reference: str, region: Region = "crop", at_least: int | None = None) -> Image.Image:
+def open_picture(
+    roots: ImageRoots, reference: str, region: Region = "crop", at_least: int | None = None
+) -> Image.Image:
     """The picture in RGB. A region comes as its crop, or at its place on a grey picture of the whole size.
 
-    `at_least` lets a JPEG without a region be decoded smaller, with no side below that many pixels: several times faster.
+    `at_least` lets a JPEG without a region be decoded smaller, no side below that many pixels: several times faster.
     """
     path, box = roots.resolve(reference)
     try:
@@ -96,7 +99,8 @@ def open_picture(roots: ImageRoots, reference: str, region: Region = "crop", at_
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise BadImage(
-                    f"Picture {reference!r} has {width} x {height} pixels, above the limit of {MAX_PIXELS:,}; scale it down."
+                    f"Picture {reference!r} has {width} x {height} pixels, above the limit of {MAX_PIXELS:,}; "
+                    "scale it down."
                 )
             if at_least is not None and box is None:
                 picture.draft("RGB", (at_least, at_least))
@@ -104,7 +108,7 @@ def open_picture(roots: ImageRoots, reference: str, region: Region = "crop", at_
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise BadImage(f"Picture {reference!r} cannot be decoded: {error}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadImage(f"Picture {reference!r} is far above the limit of {MAX_PIXELS:,} pixels; scale it down.") from error
+        raise BadImage(f"Picture {reference!r} is above the limit of {MAX_PIXELS:,} pixels; scale it down.") from error
     return whole if box is None else _region(whole, box, reference, region)
 
 
@@ -131,7 +135,8 @@ def _region(whole: Image.Image, box: Box, reference: str, region: Region) -> Ima
     left, top = max(box.x, 0), max(box.y, 0)
     right, bottom = min(box.x + box.width, whole.width), min(box.y + box.height, whole.height)
     if left >= right or top >= bottom:
-        raise BadImage(f"The region of {reference!r} holds no pixel of its picture, which is {whole.width} x {whole.height}.")
+        size = f"{whole.width} x {whole.height}"
+        raise BadImage(f"The region of {reference!r} holds no pixel of its picture, which is {size}.")
     crop = whole.crop((left, top, right, bottom))
     if region == "crop":
         return crop
