@@ -1,0 +1,19 @@
+# One image for the app, the loads and the training. What changes least comes first: a change of our code rebuilds only the last layer.
+FROM python:3.11-slim-bookworm
+
+# uv trusts the certificates of the system, as pip does. Python's own output is not held back, so that logs are live.
+ENV UV_SYSTEM_CERTS=1 PYTHONUNBUFFERED=1
+
+WORKDIR /app
+COPY pyproject.toml constraints.txt ./
+# torch brings its GPU libraries along (3 GB); the package index holds no build without them, and train-gpu needs them.
+RUN pip install --no-cache-dir --constraint constraints.txt uv \
+ && uv pip install --system --no-cache --requirement pyproject.toml --constraint constraints.txt
+
+COPY queries queries
+COPY kgstore kgstore
+COPY ingest ingest
+COPY model model
+COPY app app
+
+CMD ["python", "-m", "app", "--help"]
