@@ -1,0 +1,1 @@
+"""The browser app: what the graph holds, search by words and by meaning, entities, review, training."""

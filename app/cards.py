@@ -1,0 +1,103 @@
+"""Entities as cards, rows or chips that link to their pages: a Streamlit v2 component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app.escape import one_line
+from app.pictures import picture_url
+from app.theme import KIND_COLOURS
+from app.words import line_of_text, name_of, score_text
+from kgstore import Entity
+
+_FILES = Path(__file__).with_name("components")
+_mount = st.components.v2.component(
+    "knowledge_clip_cards",
+    html=(_FILES / "cards.html").read_text(encoding="utf-8"),
+    css=(_FILES / "cards.css").read_text(encoding="utf-8"),
+    js=(_FILES / "cards.js").read_text(encoding="utf-8"),
+)
+
+ENTITY_PAGE = "views/entity.py"
+Layout = Literal["gallery", "rows", "chips"]
+State = Literal["", "known", "predicted", "accepted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An entity to show, and what this place says about it."""
+
+    entity: Entity
+    score: float | None = None
+    rank: int | None = None
+    note: str = ""
+    state: State = ""
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cards under a title; `more` says what is not shown."""
+
+    cards: Sequence[Card]
+    title: str = ""
+    more: str = ""
+
+
+def cards(key: str, groups: Sequence[Group] | Iterable[Card], layout: Layout = "gallery", kinds: bool = True) -> None:
+    """Draws the cards; a click opens the entity's page. `kinds` False leaves the kind out where it goes without saying."""
+    listed = list(groups)
+    grouped = [group for group in listed if isinstance(group, Group)]
+    grouped = grouped or [Group([card for card in listed if isinstance(card, Card)])]
+    data = {"layout": layout, "groups": [_group(group, layout, kinds) for group in grouped]}
+    result = _mount(key=key, data=data, on_open_change=_nothing)
+    if result.get("open"):
+        open_entity(result["open"])
+
+
+def open_entity(id: str) -> NoReturn:
+    """Goes to the entity's page; Back comes back."""
+    st.switch_page(ENTITY_PAGE, query_params={"id": id})
+
+
+def entity_address(id: str) -> str:
+    """The shareable address of an entity on this server."""
+    return f"/entity?{urlencode({'id': id})}"
+
+
+def _nothing() -> None:
+    """Streamlit reports a trigger only to components that have a callback for it."""
+
+
+def _group(group: Group, layout: Layout, kinds: bool) -> dict[str, object]:
+    items = [_item(card, layout, kinds) for card in group.cards]
+    return {"title": one_line(group.title), "more": one_line(group.more), "items": items}
+
+
+def _item(card: Card, layout: Layout, kinds: bool) -> dict[str, object]:
+    entity = card.entity
+    text = line_of_text(entity) if card.text is None else card.text
+    item: dict[str, object] = {
+        "id": entity.id,
+        "address": entity_address(entity.id),
+        "name": name_of(entity),
+        "kind": entity.kind,
+        "colour": KIND_COLOURS[entity.kind],
+        "showKind": kinds,
+        "state": card.state,
+        "note": one_line(card.note),
+        "text": one_line(text) if layout == "rows" else "",
+    }
+    if entity.images:
+        item["picture"] = picture_url(entity.images[0], 64 if layout == "chips" else 160)
+    if card.score is not None:
+        item["score"] = score_text(card.score)
+    if card.rank is not None:
+        item["rank"] = card.rank
+    return item

@@ -1,0 +1,72 @@
+"""The part of the graph that a view shows: it starts around one entity and grows where it is expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from app.words import count
+from kgstore import Entity, GraphStore, NeighbourCount, Triple, TripleKey
+
+#: Relations of one type and direction that an expansion brings; more are a click away.
+FIRST, MORE = 6, 25
+#: Above this a picture of the graph tells nothing any more.
+MOST_ENTITIES = 300
+
+
+@dataclass
+class Neighbourhood:
+    """Entities and the relations between them, and what each was expanded by."""
+
+    focus: str
+    entities: dict[str, Entity] = field(default_factory=dict)
+    triples: dict[TripleKey, Triple] = field(default_factory=dict)
+    message: str = ""
+
+    def refresh(self, store: GraphStore, entity: Entity) -> None:
+        """Reads the focus again, so that a decision made anywhere shows; what else was expanded stays."""
+        self.entities[self.focus] = entity
+        around = self.add(store, store.neighbours(self.focus, limit=FIRST))
+        stale = [
+            key
+            for key, triple in self.triples.items()
+            if self.focus in (key.head, key.tail) and triple.origin == "predicted" and key not in around
+        ]
+        current = {t.key: t for t in store.neighbours(self.focus, types={key.type for key in stale}, limit=MORE)}
+        for key in stale if stale else ():
+            if key in current:
+                self.triples[key] = current[key]
+            else:
+                del self.triples[key]
+
+    def expand(self, store: GraphStore, id: str, types: Collection[str] = (), limit: int = FIRST) -> None:
+        """Brings the neighbours of an entity in."""
+        before = len(self.entities)
+        found = store.neighbours(id, types=types, limit=limit)
+        self.add(store, found)
+        new = len(self.entities) - before
+        if not self.message:
+            self.message = f"{count(new, 'new entity', 'new entities')}." if new else "Nothing new around it."
+
+    def add(self, store: GraphStore, triples: Collection[Triple]) -> set[TripleKey]:
+        """Takes relations in with their ends, up to the limit; says in `message` when it is reached."""
+        self.message = ""
+        missing = dict.fromkeys(end for triple in triples for end in (triple.head, triple.tail))
+        wanted = [id for id in missing if id not in self.entities]
+        room = max(MOST_ENTITIES - len(self.entities), 0)
+        if len(wanted) > room:
+            self.message = f"The view is full: it shows {MOST_ENTITIES} entities at most. Start over from one of them."
+        self.entities |= {entity.id: entity for entity in store.entities(wanted[:room])}
+        inside = {t.key: t for t in triples if t.head in self.entities and t.tail in self.entities}
+        self.triples |= inside
+        return set(inside)
+
+    def hidden(self, counts: Collection[NeighbourCount], id: str) -> list[NeighbourCount]:
+        """Of the counts around an entity, how many relations of each type the view does not show yet."""
+        rest = []
+        for type_, direction, total in counts:
+            end = 0 if direction == "out" else 2
+            shown = sum(1 for key in self.triples if key.type == type_ and key[end] == id)
+            if total > shown:
+                rest.append(NeighbourCount(type_, direction, total - shown))
+        return rest
