@@ -1,0 +1,68 @@
+# make demo    from nothing to a page in the browser; a second call starts from what is there, an interrupted one goes on
+# make test    all tests, on a real Neo4j server, the embedded store and a real browser
+# make bench   what the performance claims rest on
+# make lint    ruff and mypy
+# Each sets up what it needs; Python 3.11 or later and make are enough to begin with.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PY := .venv/bin/python
+
+# Where the demo lives, and its scale: a smaller world or fewer steps for a faster look.
+DEMO ?= demo
+WORLD ?= --pictures 4096 --seed 0
+CLIP ?= --objective clip --steps 1600
+KNOWLEDGE_CLIP ?= --objective knowledge-clip --steps 250
+PREDICT ?= --top 3
+
+.PHONY: demo test bench lint clean-demo
+.DELETE_ON_ERROR:
+
+demo: $(DEMO)/.proposed
+	@$(PY) -m app --store $(DEMO)/graph.db --runs $(DEMO)/runs
+
+test: .venv/.ready
+	$(PY) -m pytest $(TESTS)
+
+bench: .venv/.ready
+	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+lint: .venv/.ready
+	$(PY) -m ruff check
+	$(PY) -m mypy
+
+clean-demo:
+	rm -rf $(DEMO)
+
+# The steps of the demo, each with a stamp. Order-only: a new version of a package does not throw away a trained model.
+$(DEMO)/.loaded: | .venv/.ready
+	@echo "1/4  The world: drawn, and loaded into $(DEMO)/graph.db"
+	@mkdir -p $(DEMO)/runs
+	@$(PY) -m ingest world --path $(DEMO)/world --store $(DEMO)/graph.db $(WORLD)
+	@touch $@
+
+$(DEMO)/.clip: | $(DEMO)/.loaded
+	@echo "2/4  CLIP, on pictures and their captions"
+	@$(PY) -m model.train --store $(DEMO)/graph.db --runs $(DEMO)/runs --name clip --resume auto $(CLIP)
+	@touch $@
+
+$(DEMO)/.knowledge-clip: | $(DEMO)/.clip
+	@echo "3/4  Knowledge-CLIP, from that CLIP and with it as the teacher, on the whole graph"
+	@$(PY) -m model.train --store $(DEMO)/graph.db --runs $(DEMO)/runs --name knowledge-clip --init $(DEMO)/runs/clip --resume auto $(KNOWLEDGE_CLIP)
+	@touch $@
+
+$(DEMO)/.proposed: | $(DEMO)/.knowledge-clip
+	@echo "4/4  What the model proposes, for review in the app"
+	@$(PY) -m model.predict --store $(DEMO)/graph.db --run $(DEMO)/runs/knowledge-clip --write $(PREDICT)
+	@touch $@
+
+# pip brings uv, which installs the rest several times faster; where uv finds no way to the packages (a proxy or an index
+# that only pip is told of), pip does it.
+.venv/.ready: pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is needed and was not found: install it, or name it (make PYTHON=/path/to/python3)." >&2; exit 2; }
+	@echo "Installing the packages into .venv (3 GB, some minutes the first time)"
+	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 2; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@UV_SYSTEM_CERTS=1 .venv/bin/uv pip install --python $(PY) --requirement pyproject.toml --extra dev --constraint constraints.txt \
+		|| $(PY) -m pip install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
