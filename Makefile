@@ -13,7 +13,7 @@ DEMO ?= demo
 WORLD ?= --pictures 4096 --seed 0
 CLIP ?= --objective clip --steps 1600
 KNOWLEDGE_CLIP ?= --objective knowledge-clip --steps 250
-PREDICT ?= --top 3
+PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 60
 
 .PHONY: demo test bench lint clean-demo
 .DELETE_ON_ERROR:
