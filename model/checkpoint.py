@@ -1,0 +1,193 @@
+"""Checkpoints of a run: safetensors and JSON only, complete or not there at all.
+
+    checkpoints/step-N/model.safetensors      parameters
+    checkpoints/step-N/training.safetensors   optimizer and random states, for going on bit for bit
+    checkpoints/step-N/state.json             step, relation types in the order of the relation head, sizes of the files
+
+A checkpoint is written aside and renamed when it is on the disk. state.json says how long the other files are, so that
+one cut short afterwards (a full disk, a broken copy) is seen without reading it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import CLIPConfig
+
+from model.config import ModelConfig, TrainConfig, from_json
+from model.knowledge_clip import KnowledgeClip
+from model.tokens import Tokenizer
+from model.towers import attention_for, clip_of_config
+from model.track import BadRun, Run, write_json
+
+MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A checkpoint of a run, ready to be asked."""
+
+    name: str
+    directory: Path
+    checkpoint: str
+    model: KnowledgeClip
+    tokenizer: Tokenizer
+    config: ModelConfig
+    train: TrainConfig
+    projection_dir: Path
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The relation types in the order of the relation head; empty for a CLIP alone."""
+        return self.model.relations
+
+
+def load_run(run_dir: str | Path, device: str = "cpu", checkpoint: str = "best") -> TrainedModel:
+    """The model of a run: checkpoint "last", "step-N", or "best", which is the last where nothing else was marked.
+
+    Raises BadRun. A last checkpoint that was cut short gives way to the one before it, with a sentence on stderr.
+    """
+    run = Run(run_dir)
+    config = run.config
+    folder = find_checkpoint(run, checkpoint)
+    state = read_state(folder)
+    try:
+        model_config, train = from_json(ModelConfig, config["model"]), from_json(TrainConfig, config["train"])
+        attention = attention_for(model_config.attention, device)
+        clip = clip_of_config(CLIPConfig.from_dict(config["towers"]), attention)
+        projection = run.directory / config["projection"]
+    except KeyError as error:
+        raise BadRun(f"config.json of run {run.directory} has no {error}; the run folder is damaged.") from error
+    model = KnowledgeClip(clip, model_config, state["relations"], attention)
+    load_parameters(model, folder)
+    tokenizer = Tokenizer.load(run.directory / "tokenizer")
+    model.to(device).eval()
+    return TrainedModel(
+        run.name, run.directory, folder.name, model, tokenizer, model_config, train, Path(os.path.normpath(projection))
+    )
+
+
+def save_checkpoint(
+    run_dir: Path, step: int, model: KnowledgeClip, optimizer: torch.optim.Optimizer, keep: int
+) -> Path:
+    """Writes checkpoints/step-N and removes the earliest beyond `keep`."""
+    folder = run_dir / "checkpoints" / f"step-{step}"
+    aside = folder.with_name(f".{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, aside / MODEL)
+    save_file(dict(training_tensors(model, optimizer)), aside / TRAINING)
+    sizes = {name: (aside / name).stat().st_size for name in (MODEL, TRAINING)}
+    write_json(aside / STATE, {"step": step, "relations": list(model.relations), "files": sizes})
+    for path in (*aside.iterdir(), aside):
+        _sync(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    _sync(folder.parent)
+    for old in Run(run_dir).checkpoints[:-keep]:
+        shutil.rmtree(old)
+    return folder
+
+
+def find_checkpoint(run: Run, which: str) -> Path:
+    """The folder of "step-N", or the last complete one for "last" and "best". Raises BadRun."""
+    available = run.checkpoints
+    if not available:
+        raise BadRun(f"Run {run.directory} has no checkpoint yet; train it for longer, or choose another run.")
+    if which not in ("last", "best"):
+        folder = run.directory / "checkpoints" / which
+        if folder not in available:
+            names = ", ".join(path.name for path in available)
+            raise BadRun(f"Run {run.directory} has no checkpoint {which!r}; there are {names}.")
+        problem = damage(folder)
+        if problem:
+            raise BadRun(f"{problem} Choose another checkpoint.")
+        return folder
+    for folder in reversed(available):
+        problem = damage(folder)
+        if not problem:
+            return folder
+        print(f"{problem} The one before it is used.", file=sys.stderr)
+    raise BadRun(f"Run {run.directory} has no checkpoint that is complete; train it again.")
+
+
+def damage(folder: Path) -> str:
+    """A sentence about what is wrong with a checkpoint's files, or nothing."""
+    try:
+        sizes = json.loads((folder / STATE).read_text(encoding="utf-8"))["files"]
+        for name, size in sizes.items():
+            if (folder / name).stat().st_size != size:
+                return f"Checkpoint {folder} was cut short: {name} is not {size} bytes long."
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"Checkpoint {folder} is incomplete ({error})."
+    return ""
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """state.json of a checkpoint."""
+    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or BadRun."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BadRun(f"{path} cannot be read ({error}); choose another checkpoint.") from error
+
+
+def load_parameters(model: nn.Module, folder: Path) -> None:
+    """The parameters of a checkpoint into a model of the same shape. Raises BadRun."""
+    try:
+        model.load_state_dict(read_tensors(folder / MODEL))
+    except RuntimeError as error:
+        raise BadRun(f"Checkpoint {folder} does not fit the run's configuration: {error}") from error
+
+
+def load_training(folder: Path, model: KnowledgeClip, optimizer: torch.optim.Optimizer) -> int:
+    """Parameters, optimizer and random states as they were; returns the step."""
+    load_parameters(model, folder)
+    tensors = read_tensors(folder / TRAINING)
+    torch.set_rng_state(tensors.pop("random.cpu"))
+    if "random.cuda" in tensors:
+        random = tensors.pop("random.cuda")
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state(random)
+    parameters = dict(model.named_parameters())
+    optimizer.state.clear()
+    for key, value in tensors.items():
+        name, _, field = key.rpartition("/")
+        # Adam's counter stays where it was made: the fused optimizer wants it on the parameter's device.
+        optimizer.state[parameters[name]][field] = value.to(parameters[name].device)
+    return int(read_state(folder)["step"])
+
+
+def training_tensors(model: KnowledgeClip, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """Optimizer state by parameter name, `NAME/exp_avg`, and the random states."""
+    states: Mapping[Tensor, Mapping[str, Tensor]] = optimizer.state
+    for name, parameter in model.named_parameters():
+        for field, value in states.get(parameter, {}).items():
+            yield f"{name}/{field}", value.contiguous()
+    yield "random.cpu", torch.get_rng_state()
+    if torch.cuda.is_available():
+        yield "random.cuda", torch.cuda.get_rng_state()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

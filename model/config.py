@@ -1,0 +1,290 @@
+"""What a run is told: the network's shape and how it is trained. No torch, so that the app can read a run's settings.
+
+Fields are flags: `lr_towers` is `--lr-towers`, its help is the flag's help, and a preset of the network brings the
+defaults that fit it. Marks: [P] stated in the paper, [D] our default where the paper is silent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
+
+from kgstore.errors import KgError
+
+CHECKPOINT_TOWERS = "checkpoint"
+
+
+class BadConfig(KgError, ValueError):
+    """A setting that is unknown or has a value that cannot be."""
+
+
+class TowerShape(NamedTuple):
+    """The two encoders of a CLIP that is made from nothing; a CLIP from a checkpoint brings its own shape."""
+
+    image_size: int
+    patch: int
+    image_width: int
+    image_layers: int
+    image_heads: int
+    text_width: int
+    text_layers: int
+    text_heads: int
+    context: int
+    projection: int
+    position_scale: float  # standard deviation of the first position embeddings of the patches
+
+
+#: The paper's CLIPs, and one small enough to be trained on a CPU while somebody waits.
+#: At CLIP's 0.02 the small one's position embeddings drown in its patches and it learns no places (FINDINGS 1.6).
+TOWERS: dict[str, TowerShape] = {
+    "small": TowerShape(32, 8, 96, 3, 4, 96, 3, 4, 32, 96, 0.5),
+    "vit-b-32": TowerShape(224, 32, 768, 12, 12, 512, 12, 8, 77, 512, 0.02),
+    "vit-l-14": TowerShape(224, 14, 1024, 24, 16, 768, 12, 12, 77, 768, 0.02),
+}
+
+
+def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
+    """A field of a configuration: its default, the help of its flag, and the values it may take."""
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network's shape."""
+
+    towers: str = setting(
+        "small",
+        "shape of the two encoders when they start from nothing; --init with a CLIP brings its own",
+        (*TOWERS, CHECKPOINT_TOWERS),
+    )
+    fusion_layers: int = setting(4, "layers of the fusion encoder [P: 4]")
+    fusion_width: int = setting(1024, "width of the fusion encoder [P: 1024]")
+    fusion_heads: int = setting(16, "attention heads of the fusion encoder [D]")
+    drop_path: float = setting(0.1, "share of fusion residuals left out per sample while training [P: 0.1]")
+    encoding_scale: float = setting(
+        0.3, "standard deviation of the first element encodings; at 0.02 they drown in the tokens [D]"
+    )
+    masked: str = setting(
+        "drop",
+        "a missing element's positions: left out of attention (faster), or zeros attended to [D]",
+        ("drop", "zero"),
+    )
+    image_pool: int = setting(
+        0, "average an image's patches to this many by this many tokens before the fusion; 0: all of them [P: all] [D]"
+    )
+    gnn_layers: int = setting(2, "layers of the graph network [D]")
+    e2e_symmetric: bool = setting(False, "E2E in both directions; the paper has tails as anchors only [D]")
+    mask_known: bool = setting(
+        True, "what the graph knows to be true, or has the same words, is no negative in E2E and CLIP's loss [D]"
+    )
+    attention: str = setting(
+        "auto",
+        "attention in torch's fused kernel, or written out; auto: written out on a CPU",
+        ("auto", "sdpa", "eager"),
+    )
+
+    def __post_init__(self) -> None:
+        _check_values(self)
+        _check(self.fusion_width % self.fusion_heads == 0, "fusion_heads", self, "must divide fusion_width")
+        _check(0 <= self.drop_path < 1, "drop_path", self, "must lie in [0, 1)")
+        _check(self.fusion_layers >= 1, "fusion_layers", self, "must be 1 or more")
+        _check(self.gnn_layers >= 1, "gnn_layers", self, "must be 1 or more")
+        _check(self.image_pool >= 0, "image_pool", self, "must be 0 or more")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained."""
+
+    objective: str = setting(
+        "knowledge-clip",
+        "knowledge-clip: the weighted sum of the losses (Eq. 14); clip: the towers alone by CLIP's own loss (Eq. 1)",
+        ("knowledge-clip", "clip"),
+    )
+    steps: int = setting(1000, "training steps")
+    batch_size: int = setting(128, "triples a step")
+    shares: dict[str, float] = field(
+        default_factory=dict,
+        metadata={
+            "help": "part of a batch by relation type, such as IMAGE_OF=0.5; the rest is drawn evenly from the other "
+            "triples, nothing said: evenly from all [D]",
+            "choices": (),
+        },
+    )
+    fanout: tuple[int, ...] = setting(
+        (4, 4), "incoming relations drawn per entity, hop by hop, for G2E, such as 4,4 [D]"
+    )
+    picture_share: float = setting(0.5, "how often an entity with pictures and texts is shown by a picture [D]")
+    # Eq. 14 has all weights 1 and no CLIP loss. We add it: without it the pooled outputs drift from what retrieval
+    # needs, and KD alone holds them less well (FINDINGS 1.3). The paper's form is --clip 0.
+    e2e: float = setting(1.0, "weight of the triplet loss (Eq. 8) [P: 1]")
+    e2r: float = setting(1.0, "weight of the relation loss (Eq. 10) [P: 1]")
+    g2e: float = setting(1.0, "weight of the graph loss (Eq. 13) [P: 1]")
+    kd: float = setting(1.0, "weight of the distillation from the frozen first CLIP [P: 1]")
+    clip: float = setting(1.0, "weight of CLIP's own loss (Eq. 1) on the batch's image-text pairs [P: 0] [D: 1]")
+    lr_towers: float = setting(1e-5, "learning rate of the two encoders [P: 1e-5]")
+    lr_new: float = setting(1e-3, "learning rate of everything else [P: 1e-3]")
+    warmup: int = setting(100, "steps of linear warm-up, before a cosine to zero [D]")
+    weight_decay: float = setting(0.01, "weight decay of matrices; norms, biases and single vectors are spared [D]")
+    clip_grad: float = setting(1.0, "longest gradient of a step; 0: any [D]")
+    precision: str = setting("fp32", "number format of the forward pass", ("fp32", "bf16"))
+    seed: int = setting(0, "seed of weights, batches and drop path")
+    log_every: int = setting(10, "steps between two writings of the metrics (which hold every step)")
+    save_every: int = setting(500, "steps between two checkpoints")
+    keep: int = setting(2, "checkpoints kept")
+
+    def __post_init__(self) -> None:
+        _check_values(self)
+        for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
+            _check(getattr(self, name) >= 1, name, self, "must be 1 or more")
+        for name in ("e2e", "e2r", "g2e", "kd", "clip", "weight_decay", "clip_grad", "warmup", "lr_towers", "lr_new"):
+            _check(getattr(self, name) >= 0, name, self, "must be 0 or more")
+        _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
+        _check(all(0 <= part <= 1 for part in self.shares.values()), "shares", self, "must each lie in [0, 1]")
+        _check(sum(self.shares.values()) <= 1 + 1e-9, "shares", self, "must sum to 1 or less")
+        _check(all(count >= 1 for count in self.fanout), "fanout", self, "must be numbers of 1 or more")
+        _check(any(self.weights.values()), "e2e", self, "needs at least one weight above 0")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each loss of this objective, those of 0 left out."""
+        if self.objective == "clip":
+            return {"clip": 1.0}
+        named = {name: getattr(self, name) for name in ("e2e", "e2r", "g2e", "kd", "clip")}
+        return {name: weight for name, weight in named.items() if weight}
+
+
+#: What a choice of towers changes in the other defaults. The small CLIP starts from nothing, so its towers may move as
+#: fast as the rest, and its pictures are pooled to four tokens beside the class token, which costs it nothing.
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {
+        "fusion_layers": 2,
+        "fusion_width": 96,
+        "fusion_heads": 4,
+        "image_pool": 2,
+        "lr_towers": 1e-3,
+        "warmup": 50,
+    }
+}
+
+Config = TypeVar("Config", ModelConfig, TrainConfig)
+
+
+def add_flags(parser: argparse.ArgumentParser, kind: type[ModelConfig] | type[TrainConfig]) -> None:
+    """One flag a field. A flag that is not given leaves no attribute behind, so that a preset can decide."""
+    group = parser.add_argument_group((kind.__doc__ or "").rstrip(".").lower())
+    hints = get_type_hints(kind)
+    for each in fields(kind):
+        flag = "--" + each.name.replace("_", "-")
+        default = each.default if each.default is not dataclasses.MISSING else None
+        shown = f"{each.metadata['help']} (default: {_shown(default)}{_presets_of(each.name)})".replace("%", "%%")
+        if hints[each.name] is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=shown)
+        else:
+            group.add_argument(
+                flag,
+                type=_parser_of(hints[each.name]),
+                choices=each.metadata["choices"] or None,
+                metavar=None if each.metadata["choices"] else _metavar_of(hints[each.name]),
+                default=argparse.SUPPRESS,
+                help=shown,
+            )
+
+
+def from_flags(kind: type[Config], args: argparse.Namespace, towers: str) -> Config:
+    """The configuration of a call: what was given, else the preset of these towers, else the field's default."""
+    given = {each.name: getattr(args, each.name) for each in fields(kind) if hasattr(args, each.name)}
+    names = {each.name for each in fields(kind)}
+    preset = {name: value for name, value in PRESETS.get(towers, {}).items() if name in names}
+    return kind(**{**preset, **given})
+
+
+def from_json(kind: type[Config], values: Mapping[str, Any], where: str = "config.json") -> Config:
+    """The configuration that `to_json` wrote. An unknown key is an error: it would be a setting that has no effect."""
+    known = {each.name for each in fields(kind)}
+    for name in values:
+        if name not in known:
+            raise BadConfig(
+                f"{where}: {name!r} is no setting of {kind.__name__}; known are {', '.join(sorted(known))}."
+            )
+    checked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return kind(**checked)
+
+
+def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
+    """A configuration as plain values."""
+    return dataclasses.asdict(config)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file, or BadConfig with a sentence."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadConfig(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise BadConfig(f"{path} holds no JSON object.")
+    return values
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """IMAGE_OF=0.5,IS_A=0.1 as a mapping."""
+    shares = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.partition("=")
+        try:
+            shares[name.strip()] = float(number)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{part!r} is not of the form TYPE=SHARE, such as IMAGE_OF=0.5") from None
+    return shares
+
+
+def parse_numbers(text: str) -> tuple[int, ...]:
+    """4,2 as numbers."""
+    try:
+        return tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers, such as 4,2") from None
+
+
+def _parser_of(hint: Any) -> Any:
+    origin = get_origin(hint)
+    return {dict: parse_shares, tuple: parse_numbers}.get(origin, hint)
+
+
+def _metavar_of(hint: Any) -> str:
+    return {int: "N", float: "X", str: "WORD"}.get(hint) or {dict: "TYPE=X,...", tuple: "N,..."}[get_origin(hint)]
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == () or value == {}:
+        return "none"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _presets_of(name: str) -> str:
+    return "".join(f"; {preset}: {_shown(values[name])}" for preset, values in PRESETS.items() if name in values)
+
+
+def _check(holds: bool, name: str, config: object, rule: str) -> None:
+    if not holds:
+        flag = "--" + name.replace("_", "-")
+        raise BadConfig(f"{flag} is {getattr(config, name)!r} but {rule}.")
+
+
+def _check_values(config: ModelConfig | TrainConfig) -> None:
+    """Types and choices, for values that come from a file and not through a parser."""
+    hints = get_type_hints(type(config))
+    for each in fields(config):
+        value, hint = getattr(config, each.name), hints[each.name]
+        kind = get_origin(hint) or hint
+        kinds = (int, float) if kind is float else kind
+        right = isinstance(value, kinds) and not (isinstance(value, bool) and kind is not bool)
+        _check(right, each.name, config, f"must be of type {getattr(kind, '__name__', kind)}")
+        choices = each.metadata["choices"]
+        _check(not choices or value in choices, each.name, config, f"must be one of {', '.join(choices)}")

@@ -1,0 +1,152 @@
+"""The multimodal encoder over a triplet whose elements may be missing (Eq. 3 to 6).
+
+A triplet becomes the sequence [<head>, x_h + PE_h, xbar_r + PE_r, x_t + PE_t]. Its representation is read at <head>
+(Eq. 4), or in the relation's slot (Eq. 5).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+
+
+class Elements(NamedTuple):
+    """Entities as the fusion takes them: their unpooled tokens in its width, padded; `present` marks the real ones."""
+
+    tokens: Float[Tensor, "n l d"]
+    present: Bool[Tensor, "n l"]
+
+    def take(self, rows: Int64[Tensor, " k"]) -> Elements:
+        """These rows, cut to the longest of them."""
+        return Elements(self.tokens[rows], self.present[rows])
+
+
+class Sequence(NamedTuple):
+    """The input of the layers: states, which positions may be attended to, and which one is read out."""
+
+    states: Float[Tensor, "b l d"]
+    attended: Bool[Tensor, "b l"]
+    read: int
+
+
+class Fusion(nn.Module):
+    """Transformer over triplets: pre-norm, GELU, MLP x4, bidirectional [D]; drop path [P].
+
+    `slot` is the number of positions that h and t have in the sequence: the most tokens an entity can have.
+    """
+
+    def __init__(self, config: ModelConfig, slot: int, attention: str) -> None:
+        super().__init__()
+        width = config.fusion_width
+        self.masked, self.slot = config.masked, slot
+        self.head_token = nn.Parameter(torch.randn(width) * config.encoding_scale)
+        # One learned vector for each position inside h and t, and one for r; none on <head> (Fig. 2).
+        self.encode_head = nn.Parameter(torch.randn(slot, width) * config.encoding_scale)
+        self.encode_relation = nn.Parameter(torch.randn(width) * config.encoding_scale)
+        self.encode_tail = nn.Parameter(torch.randn(slot, width) * config.encoding_scale)
+        # Drop path grows with depth, as is usual; the paper's 0.1 is the last layer's [D].
+        rates = torch.linspace(0, config.drop_path, config.fusion_layers + 1)[1:].tolist()
+        self.layers = nn.ModuleList(Layer(width, config.fusion_heads, rate, attention) for rate in rates)
+        self.norm = nn.LayerNorm(width)
+
+    def whole(
+        self, head: Elements | None, relation: Float[Tensor, "b d"] | None, tail: Elements | None
+    ) -> Float[Tensor, "b d"]:
+        """Y(h,r,t) = Fusion(X)[0] (Eq. 4); a missing element is None."""
+        return self.read_out(self.sequence(head, relation, tail))
+
+    def relation_slot(
+        self, head: Elements | None, relation: Float[Tensor, "b d"] | None, tail: Elements | None
+    ) -> Float[Tensor, "b d"]:
+        """R(h,r,t) = Fusion(X)[1 + len(x_h)] (Eq. 5); a missing element is None."""
+        return self.read_out(self.sequence(head, relation, tail, read_relation=True))
+
+    def sequence(
+        self,
+        head: Elements | None,
+        relation: Float[Tensor, "b d"] | None,
+        tail: Elements | None,
+        read_relation: bool = False,
+    ) -> Sequence:
+        """X (Eq. 3) with the feature and the encoding of every missing element 0 (Eq. 6).
+
+        `masked` "zero" keeps the places of zeros and lets them be attended to; "drop" leaves them out [D]. The
+        relation's slot stays when it is what is read, as in (h,-,t).
+        """
+        b = len(relation) if relation is not None else len((head or tail).tokens)  # type: ignore[union-attr]
+        start = self.head_token.expand(b, 1, -1)
+        h = self._element(head, self.encode_head, b)
+        if relation is not None:
+            r = (relation + self.encode_relation)[:, None]
+        else:
+            r = start.new_zeros(b, 1 if read_relation or self.masked == "zero" else 0, start.shape[-1])
+        t = self._element(tail, self.encode_tail, b)
+        attended = [_all(b, 1, start), h.present, _all(b, r.shape[1], start), t.present]
+        read = 1 + h.tokens.shape[1] if read_relation else 0
+        return Sequence(torch.cat([start, h.tokens, r, t.tokens], 1), torch.cat(attended, 1), read)
+
+    def read_out(self, sequence: Sequence) -> Float[Tensor, "b d"]:
+        """The last layer's state at the position that is read; only that one is computed there."""
+        states, attended, read = sequence
+        for layer in self.layers[:-1]:
+            states = layer(states, states, attended)
+        return self.norm(self.layers[-1](states[:, read : read + 1], states, attended)[:, 0])
+
+    def _element(self, element: Elements | None, encoding: Float[Tensor, "slot d"], b: int) -> Elements:
+        if element is not None:
+            l = element.tokens.shape[1]  # noqa: E741 - the alphabet of model/batch.py
+            return Elements(element.tokens + encoding[:l], element.present)
+        length = self.slot if self.masked == "zero" else 0
+        zeros = encoding.new_zeros(b, length, encoding.shape[1])
+        return Elements(zeros, _all(b, length, zeros))
+
+
+class Layer(nn.Module):
+    """Attention and MLP, each a residual that drop path may leave out for a sample."""
+
+    def __init__(self, width: int, heads: int, drop_path: float, attention: str) -> None:
+        super().__init__()
+        self.heads, self.drop_path, self.attention = heads, drop_path, attention
+        self.norm_attention = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(
+        self, queries: Float[Tensor, "b k d"], states: Float[Tensor, "b l d"], attended: Bool[Tensor, "b l"]
+    ) -> Float[Tensor, "b k d"]:
+        """The new states of the positions `queries`, which are among `states`."""
+        queries = queries + self._dropped(self._attend(queries, states, attended))
+        return queries + self._dropped(self.mlp(self.norm_mlp(queries)))
+
+    def _attend(self, queries: Tensor, states: Tensor, attended: Tensor) -> Tensor:
+        q = self._split(self.query(self.norm_attention(queries)))
+        k, v = map(self._split, self.key_value(self.norm_attention(states)).chunk(2, dim=-1))
+        mask = attended[:, None, None, :]
+        if self.attention == "sdpa":
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        else:  # written out: on a CPU and short sequences faster than the fused kernel (FINDINGS 1.8)
+            scores = (q * q.shape[-1] ** -0.5) @ k.mT
+            mixed = scores.masked_fill(~mask, float("-inf")).softmax(-1) @ v
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
+
+    def _dropped(self, residual: Tensor) -> Tensor:
+        if not (self.training and self.drop_path):
+            return residual
+        kept = torch.rand(len(residual), 1, 1, device=residual.device) >= self.drop_path
+        return residual * kept / (1 - self.drop_path)
+
+
+def _all(b: int, l: int, like: Tensor) -> Bool[Tensor, "b l"]:  # noqa: E741
+    return torch.ones(b, l, dtype=torch.bool, device=like.device)

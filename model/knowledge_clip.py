@@ -1,0 +1,249 @@
+"""Knowledge-CLIP: towers, fusion, graph network and objectives put together, in the order of the paper.
+
+Symbols: Y is the representation of a whole, possibly partial triplet (Eq. 4), R the one in the relation's slot (Eq. 5),
+"-" an element that is missing (Eq. 6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor, nn
+from transformers import CLIPModel
+
+from model.batch import Batch
+from model.config import ModelConfig
+from model.fusion import Elements, Fusion
+from model.graph_network import GraphNetwork
+from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss
+from model.towers import Towers, at_end
+
+#: CLIP's bound on its learned temperature.
+LEAST_TEMPERATURE = 0.01
+
+
+class Encoding(NamedTuple):
+    """Entities after the towers: their tokens for the fusion, and CLIP's pooled output."""
+
+    elements: Elements
+    pooled: Float[Tensor, "n d_p"]
+
+    def take(self, rows: Int64[Tensor, " k"]) -> Encoding:
+        """These entities."""
+        return Encoding(self.elements.take(rows), self.pooled[rows])
+
+
+class KnowledgeClip(nn.Module):
+    """A CLIP that reads triplets.
+
+    `relations` are the types that E2R tells apart. Without any, the model is the CLIP alone: `fused` is False and only
+    `towers` is there.
+    """
+
+    def __init__(self, clip: CLIPModel, config: ModelConfig, relations: Sequence[str], attention: str) -> None:
+        super().__init__()
+        self.config, self.relations = config, tuple(relations)
+        self.towers = Towers(clip)
+        if not relations:
+            return
+        width = config.fusion_width
+        # The towers' widths are not the fusion's, so a linear bridge a modality; the norm before it puts any
+        # checkpoint's tokens on the scale of the element encodings [D].
+        self.image_bridge = nn.Sequential(
+            nn.LayerNorm(self.towers.image_width), nn.Linear(self.towers.image_width, width)
+        )
+        self.text_bridge = nn.Sequential(nn.LayerNorm(self.towers.text_width), nn.Linear(self.towers.text_width, width))
+        image_tokens = 1 + config.image_pool**2 if config.image_pool else self.towers.image_tokens
+        self.fusion = Fusion(config, max(image_tokens, self.towers.context), attention)
+        self.relation_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(relations)))
+        self.graph = GraphNetwork(width, config.gnn_layers)
+        # The fused space has a temperature of its own: the towers' comes trained with a checkpoint, and at its 0.01 a
+        # fusion of random weights learns nothing [D].
+        self.log_inverse_temperature = nn.Parameter(torch.tensor(-math.log(0.07)))
+
+    @property
+    def fused(self) -> bool:
+        """Whether there is more than the CLIP."""
+        return bool(self.relations)
+
+    @property
+    def temperature(self) -> Float[Tensor, ""]:
+        """tau of the knowledge objectives."""
+        return (-self.log_inverse_temperature).exp()
+
+    @torch.no_grad()
+    def clamp_temperatures(self) -> None:
+        """Keeps both temperatures above CLIP's bound; called after each step."""
+        scales = [self.towers.clip.logit_scale] + ([self.log_inverse_temperature] if self.fused else [])
+        for scale in scales:
+            scale.clamp_(max=-math.log(LEAST_TEMPERATURE))
+
+    # Encoding (Eq. 2)
+
+    def encode_pictures(self, pixels: UInt8[Tensor, "p 3 s s"]) -> Encoding:
+        """Pictures as entities."""
+        tokens, pooled = self.towers.image(pixels)
+        tokens = self.image_bridge(pooled_grid(tokens, self.config.image_pool))
+        return Encoding(Elements(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)), pooled)
+
+    def encode_texts(self, tokens: Int64[Tensor, "q l"], lengths: Int64[Tensor, " q"]) -> Encoding:
+        """Texts as entities."""
+        states, pooled = self.towers.text(tokens, lengths)
+        present = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
+        return Encoding(Elements(self.text_bridge(states), present), pooled)
+
+    def encode_relations(self, tokens: Int64[Tensor, "r l"], lengths: Int64[Tensor, " r"]) -> Float[Tensor, "r d"]:
+        """Relations: texts pooled to their end token [P], before the projection as texts' tokens are [D]."""
+        return self.text_bridge(at_end(self.towers.text(tokens, lengths).tokens, lengths))
+
+    def encode(self, batch: Batch) -> Encoding:
+        """The entities of a batch, by their local numbers, each encoded once."""
+        return mixed(
+            self.encode_pictures(batch.pixels),
+            self.encode_texts(batch.tokens, batch.lengths),
+            torch.where(batch.is_picture, batch.row, batch.row + len(batch.pixels)),
+        )
+
+    # Representations (Eq. 3 to 6) and the graph's view of them (Eq. 11 and 12)
+
+    def represent(
+        self, head: Elements | None = None, relation: Float[Tensor, "b d"] | None = None, tail: Elements | None = None
+    ) -> Float[Tensor, "b d"]:
+        """Y of triplets; leave out what is missing."""
+        return self.fusion.whole(head, relation, tail)
+
+    def represent_relation(self, head: Elements, tail: Elements) -> Float[Tensor, "b d"]:
+        """R(h,-,t)."""
+        return self.fusion.relation_slot(head, None, tail)
+
+    def relation_logits(self, head: Elements, tail: Elements) -> Float[Tensor, "b c"]:
+        """How likely each type of `relations` stands between head and tail."""
+        return self.relation_head(self.represent_relation(head, tail))
+
+    # Objectives (Eq. 8, 10, 13, KD, Eq. 1)
+
+    def losses(self, batch: Batch, wanted: Collection[str], teacher: Towers | None = None) -> dict[str, Tensor]:
+        """The named terms that are wanted, unweighted. `teacher`, frozen, is needed for "kd" alone."""
+        if not self.fused:
+            return self._clip_losses(batch, pair_features(self.towers, batch), wanted, teacher)
+        entities = self.encode(batch)
+        pairs = PairFeatures(entities.pooled[batch.head[batch.pairs]], entities.pooled[batch.tail[batch.pairs]])
+        return {
+            **self._knowledge_losses(batch, entities.elements, wanted),
+            **self._clip_losses(batch, pairs, wanted, teacher),
+        }
+
+    def _knowledge_losses(self, batch: Batch, entities: Elements, wanted: Collection[str]) -> dict[str, Tensor]:
+        """E2E, E2R and G2E by three fusion passes, each triplet and each entity represented once.
+
+        Y(-,-,t) of E2E is G^0 of G2E, and R(h,-,t) of E2R and of the graph network's edges are one pass.
+        """
+        terms: dict[str, Tensor] = {}
+        b, e = len(batch.head), len(batch.edge_head) if "g2e" in wanted else 0
+        edge_head, edge_tail = batch.edge_head[:e], batch.edge_tail[:e]
+        known = known_tails(batch) if self.config.mask_known else None
+
+        if "e2e" in wanted or "g2e" in wanted:
+            alone, places = distinct(torch.cat([batch.tail, edge_head, edge_tail]))
+            Y_t = self.represent(tail=entities.take(alone))
+        if "e2r" in wanted or e:
+            first = 0 if "e2r" in wanted else b  # without E2R the batch's own triples need no R
+            heads, tails = torch.cat([batch.head, edge_head])[first:], torch.cat([batch.tail, edge_tail])[first:]
+            R = self.represent_relation(entities.take(heads), entities.take(tails))
+
+        if "e2e" in wanted:
+            relations = self.encode_relations(batch.relation_tokens, batch.relation_lengths)
+            Y_hr = self.represent(head=entities.take(batch.head), relation=relations[batch.relation])
+            terms["e2e"] = e2e_loss(Y_t[places[:b]], Y_hr, self.temperature, known, self.config.e2e_symmetric)
+        if "e2r" in wanted:
+            terms["e2r"] = e2r_loss(self.relation_head(R[:b]), batch.relation_class[batch.relation])
+        if "g2e" in wanted:
+            # Tails without incoming edges have no G and are left out, and a tail that stands in several triples counts
+            # once: it would be its own negative [D].
+            graphs = self.graph(Y_t, places[b : b + e], places[b + e :], R[len(R) - e :] if e else Y_t[:0])
+            reached = torch.zeros(len(Y_t), dtype=torch.bool, device=Y_t.device)
+            reached[places[b + e :]] = True
+            in_batch = torch.zeros_like(reached)
+            in_batch[places[:b]] = True
+            terms["g2e"] = g2e_loss(Y_t[reached & in_batch], graphs[reached & in_batch], self.temperature)
+        return terms
+
+    def _clip_losses(
+        self, batch: Batch, pairs: PairFeatures, wanted: Collection[str], teacher: Towers | None
+    ) -> dict[str, Tensor]:
+        """KD and CLIP's own loss, on the batch's image-text pairs and the towers' pooled outputs."""
+        terms: dict[str, Tensor] = {}
+        if "kd" in wanted:
+            if teacher is None:
+                raise ValueError("The loss kd needs a teacher.")
+            with torch.no_grad():
+                taught = pair_features(teacher, batch)
+                target = cosines(taught.images, taught.texts) / teacher.temperature
+            terms["kd"] = kd_loss(cosines(pairs.images, pairs.texts) / self.towers.temperature, target)
+        if "clip" in wanted:
+            known = known_tails(batch)[batch.pairs][:, batch.pairs].T if self.config.mask_known else None
+            terms["clip"] = clip_loss(pairs.images, pairs.texts, self.towers.temperature, known)
+        return terms
+
+
+class PairFeatures(NamedTuple):
+    """Pooled outputs of a batch's image-text pairs."""
+
+    images: Float[Tensor, "m d_p"]
+    texts: Float[Tensor, "m d_p"]
+
+
+def pair_features(towers: Towers, batch: Batch) -> PairFeatures:
+    """The pooled outputs of the pairs alone, without the batch's other entities."""
+    pictures, texts = batch.row[batch.head[batch.pairs]], batch.row[batch.tail[batch.pairs]]
+    lengths = batch.lengths[texts]
+    longest = int(lengths.max()) if len(lengths) else 1
+    return PairFeatures(
+        towers.image(batch.pixels[pictures]).pooled, towers.text(batch.tokens[texts, :longest], lengths).pooled
+    )
+
+
+def known_tails(batch: Batch) -> Bool[Tensor, "b b"]:
+    """[i, j]: triple j's question is known to have triple i's tail as an answer, by the graph or by the same words."""
+    text = ~batch.is_picture[batch.tail]
+    if not len(batch.tokens):
+        return batch.known
+    words = batch.tokens[torch.where(text, batch.row[batch.tail], 0)]
+    same = (words[:, None] == words[None, :]).all(-1) & text[:, None] & text[None, :]
+    return batch.known | same
+
+
+def distinct(numbers: Int64[Tensor, " k"]) -> tuple[Int64[Tensor, " u"], Int64[Tensor, " k"]]:
+    """The numbers once each, ascending, and where each of the given ones is among them."""
+    untyped: Any = torch.unique
+    return untyped(numbers, return_inverse=True)
+
+
+def mixed(pictures: Encoding, texts: Encoding, rows: Int64[Tensor, " n"]) -> Encoding:
+    """Pictures followed by texts as one encoding, then these rows of it."""
+    longest = max(pictures.elements.tokens.shape[1], texts.elements.tokens.shape[1])
+    tokens = torch.cat([padded(each.elements.tokens, longest) for each in (pictures, texts)])
+    present = torch.cat(
+        [F.pad(each.elements.present, (0, longest - each.elements.present.shape[1])) for each in (pictures, texts)]
+    )
+    return Encoding(Elements(tokens, present), torch.cat([pictures.pooled, texts.pooled])).take(rows)
+
+
+def padded(tokens: Float[Tensor, "n l d"], longest: int) -> Float[Tensor, "n longest d"]:
+    """Zeros after the tokens, up to `longest`."""
+    return F.pad(tokens, (0, 0, 0, longest - tokens.shape[1]))
+
+
+def pooled_grid(tokens: Float[Tensor, "p l d"], side: int) -> Float[Tensor, "p k d"]:
+    """The class token and the patches averaged to a grid of `side` by `side`; 0 leaves all patches [D]."""
+    if not side:
+        return tokens
+    patches = tokens[:, 1:]
+    grid = math.isqrt(patches.shape[1])
+    square = patches.transpose(1, 2).reshape(len(tokens), -1, grid, grid)
+    return torch.cat([tokens[:, :1], F.adaptive_avg_pool2d(square, side).flatten(2).transpose(1, 2)], dim=1)

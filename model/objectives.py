@@ -1,0 +1,97 @@
+"""The paper's objectives, one pure function an equation. Each is a mean over its samples, so that weights of 1 are 1:1.
+
+`temperature` is the tau of the equations: cosines are divided by it. A sample set that is empty gives 0, with gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+
+def cosines(a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
+    """The cosine similarity of every row of `a` to every row of `b`."""
+    return F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T
+
+
+def e2e_loss(
+    tails: Float[Tensor, "b d"],
+    queries: Float[Tensor, "b d"],
+    temperature: Float[Tensor, ""],
+    known: Bool[Tensor, "b b"] | None = None,
+    symmetric: bool = False,
+) -> Float[Tensor, ""]:
+    """Eq. 8: which of the batch's (h_j, r_j, -) leads to this tail?
+
+    `tails` are Y(-,-,t_i), the anchors, and `queries` Y(h_j,r_j,-), the candidates.
+    `known` [D]: [i, j] is true where the graph knows that j's query leads to i's tail too: no negative of i.
+    `symmetric` [D]: the mean of this and the other direction, which of the batch's tails a query leads to.
+    """
+    logits = without_known(cosines(tails, queries) / temperature, known)
+    loss = matching(logits)
+    return (loss + matching(logits.T)) / 2 if symmetric else loss
+
+
+def e2r_loss(logits: Float[Tensor, "b c"], relation: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+    """Eq. 10: which of the c relations stands between h_i and t_i?"""
+    return F.cross_entropy(logits, relation) if len(logits) else logits.sum()
+
+
+def g2e_loss(
+    tails: Float[Tensor, "k d"], graphs: Float[Tensor, "k d"], temperature: Float[Tensor, ""]
+) -> Float[Tensor, ""]:
+    """Eq. 13: which of the batch's neighbourhoods is this tail's? `tails` are Y(-,-,t_i), `graphs` G^L(t_i)."""
+    return matching(cosines(tails, graphs) / temperature)
+
+
+def clip_loss(
+    images: Float[Tensor, "m d"],
+    texts: Float[Tensor, "m d"],
+    temperature: Float[Tensor, ""],
+    known: Bool[Tensor, "m m"] | None = None,
+) -> Float[Tensor, ""]:
+    """Eq. 1: CLIP's own loss. Which text is this image's, and which image is this text's?
+
+    `known` [D]: [i, j] is true where text j is true of image i; it is then no negative.
+    """
+    logits = without_known(cosines(images, texts) / temperature, known)
+    return (matching(logits) + matching(logits.T)) / 2
+
+
+def kd_loss(student: Float[Tensor, "m m"], teacher: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
+    """KL(teacher || student) of the image-text similarities over their temperatures, the mean of both directions.
+
+    The paper names KD and the two models and gives no formula; this is [D].
+    """
+    return (divergence(student, teacher) + divergence(student.T, teacher.T)) / 2
+
+
+def total_loss(terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, float]) -> Float[Tensor, ""]:
+    """Eq. 14: the weighted sum of the named terms."""
+    weighted = [weights[name] * term for name, term in terms.items()]
+    return sum(weighted[1:], start=weighted[0])
+
+
+def matching(logits: Float[Tensor, "k k"]) -> Float[Tensor, ""]:
+    """The mean over rows of -log softmax at the diagonal."""
+    if not len(logits):
+        return logits.sum()
+    return -logits.log_softmax(dim=-1).diagonal().mean()
+
+
+def divergence(student: Float[Tensor, "k c"], teacher: Float[Tensor, "k c"]) -> Float[Tensor, ""]:
+    """The mean over rows of KL(softmax(teacher) || softmax(student))."""
+    if not len(student):
+        return student.sum()
+    return F.kl_div(student.log_softmax(-1), teacher.log_softmax(-1), reduction="batchmean", log_target=True)
+
+
+def without_known(logits: Float[Tensor, "k k"], known: Bool[Tensor, "k k"] | None) -> Float[Tensor, "k k"]:
+    """The logits with every known pair but the diagonal taken out of the softmax."""
+    if known is None:
+        return logits
+    others = known.clone().fill_diagonal_(False)
+    return logits.masked_fill(others, float("-inf"))
