@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NoReturn
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from app.component import component, no_callback
 from app.escape import one_line
 from app.pictures import picture_url
 from app.theme import KIND_COLOURS
 from app.words import line_of_text, name_of, score_text
 from kgstore import Entity
 
-_FILES = Path(__file__).with_name("components")
-_mount = st.components.v2.component(
-    "knowledge_clip_cards",
-    html=(_FILES / "cards.html").read_text(encoding="utf-8"),
-    css=(_FILES / "cards.css").read_text(encoding="utf-8"),
-    js=(_FILES / "cards.js").read_text(encoding="utf-8"),
-)
+_mount = component("cards")
 
 ENTITY_PAGE = "views/entity.py"
 Layout = Literal["gallery", "rows", "chips"]
@@ -31,7 +25,7 @@ State = Literal["", "known", "predicted", "accepted"]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An entity to show, and what this place says about it."""
+    """An entity to show, and what this place says about it; `picture` is a reference if not the first one counts."""
 
     entity: Entity
     score: float | None = None
@@ -39,6 +33,7 @@ class Card:
     note: str = ""
     state: State = ""
     text: str | None = None
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ def cards(key: str, groups: Sequence[Group] | Iterable[Card], layout: Layout = "
     grouped = [group for group in listed if isinstance(group, Group)]
     grouped = grouped or [Group([card for card in listed if isinstance(card, Card)])]
     data = {"layout": layout, "groups": [_group(group, layout, kinds) for group in grouped]}
-    result = _mount(key=key, data=data, on_open_change=_nothing)
+    result = _mount(key=key, data=data, on_open_change=no_callback)
     if result.get("open"):
         open_entity(result["open"])
 
@@ -69,10 +64,6 @@ def open_entity(id: str) -> NoReturn:
 def entity_address(id: str) -> str:
     """The shareable address of an entity on this server."""
     return f"/entity?{urlencode({'id': id})}"
-
-
-def _nothing() -> None:
-    """Streamlit reports a trigger only to components that have a callback for it."""
 
 
 def _group(group: Group, layout: Layout, kinds: bool) -> dict[str, object]:
@@ -94,8 +85,8 @@ def _item(card: Card, layout: Layout, kinds: bool) -> dict[str, object]:
         "note": one_line(card.note),
         "text": one_line(text) if layout == "rows" else "",
     }
-    if entity.images:
-        item["picture"] = picture_url(entity.images[0], 64 if layout == "chips" else 160)
+    if picture := card.picture or next(iter(entity.images), ""):
+        item["picture"] = picture_url(picture, 64 if layout == "chips" else 160)
     if card.score is not None:
         item["score"] = score_text(card.score)
     if card.rank is not None:

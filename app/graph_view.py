@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
-import streamlit as st
-
+from app.component import component
 from app.escape import one_line, shorten
 from app.neighbourhood import Neighbourhood
 from app.pictures import picture_url
@@ -16,13 +14,7 @@ from app.vendor import vis_network_address
 from app.words import Catalogue, name_of, score_text
 from kgstore import Entity, Triple
 
-_FILES = Path(__file__).with_name("components")
-_mount = st.components.v2.component(
-    "knowledge_clip_graph",
-    html=(_FILES / "graph.html").read_text(encoding="utf-8"),
-    css=(_FILES / "graph.css").read_text(encoding="utf-8"),
-    js=(_FILES / "graph.js").read_text(encoding="utf-8"),
-)
+_mount = component("graph")
 LABEL_LENGTH = 26
 
 

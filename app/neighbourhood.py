@@ -23,21 +23,15 @@ class Neighbourhood:
     triples: dict[TripleKey, Triple] = field(default_factory=dict)
     message: str = ""
 
-    def refresh(self, store: GraphStore, entity: Entity) -> None:
-        """Reads the focus again, so that a decision made anywhere shows; what else was expanded stays."""
+    def refresh(self, store: GraphStore, entity: Entity, predicted: Collection[Triple]) -> None:
+        """Takes in the focus as it stands now with its predictions, so that a decision made anywhere shows."""
         self.entities[self.focus] = entity
-        around = self.add(store, store.neighbours(self.focus, limit=FIRST))
-        stale = [
-            key
-            for key, triple in self.triples.items()
-            if self.focus in (key.head, key.tail) and triple.origin == "predicted" and key not in around
-        ]
-        current = {t.key: t for t in store.neighbours(self.focus, types={key.type for key in stale}, limit=MORE)}
-        for key in stale if stale else ():
-            if key in current:
-                self.triples[key] = current[key]
-            else:
-                del self.triples[key]
+        if not self.triples:
+            self.add(store, store.neighbours(self.focus, limit=FIRST))
+        stale = [k for k, t in self.triples.items() if t.origin == "predicted" and self.focus in (k.head, k.tail)]
+        for key in stale:
+            del self.triples[key]
+        self.add(store, [triple for triple in predicted if triple.decision != "rejected"])
 
     def expand(self, store: GraphStore, id: str, types: Collection[str] = (), limit: int = FIRST) -> None:
         """Brings the neighbours of an entity in."""
@@ -48,7 +42,7 @@ class Neighbourhood:
         if not self.message:
             self.message = f"{count(new, 'new entity', 'new entities')}." if new else "Nothing new around it."
 
-    def add(self, store: GraphStore, triples: Collection[Triple]) -> set[TripleKey]:
+    def add(self, store: GraphStore, triples: Collection[Triple]) -> None:
         """Takes relations in with their ends, up to the limit; says in `message` when it is reached."""
         self.message = ""
         missing = dict.fromkeys(end for triple in triples for end in (triple.head, triple.tail))
@@ -57,9 +51,7 @@ class Neighbourhood:
         if len(wanted) > room:
             self.message = f"The view is full: it shows {MOST_ENTITIES} entities at most. Start over from one of them."
         self.entities |= {entity.id: entity for entity in store.entities(wanted[:room])}
-        inside = {t.key: t for t in triples if t.head in self.entities and t.tail in self.entities}
-        self.triples |= inside
-        return set(inside)
+        self.triples |= {t.key: t for t in triples if t.head in self.entities and t.tail in self.entities}
 
     def hidden(self, counts: Collection[NeighbourCount], id: str) -> list[NeighbourCount]:
         """Of the counts around an entity, how many relations of each type the view does not show yet."""

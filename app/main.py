@@ -1,0 +1,42 @@
+"""The frame of all pages: the navigation, and errors as sentences in the page."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import streamlit as st
+
+from app.escape import escape
+from app.settings import current
+from kgstore.errors import KgError
+
+PAGES = (
+    ("home", "Home", ":material/home:"),
+    ("search", "Search", ":material/search:"),
+    ("entity", "Entity", ":material/hub:"),
+    ("review", "Review", ":material/fact_check:"),
+    ("training", "Training", ":material/show_chart:"),
+    ("query", "Query", ":material/code:"),
+)
+
+
+def frame() -> None:
+    """Draws the page that the address names; what goes wrong in it becomes a sentence."""
+    st.set_page_config(page_title="Knowledge-CLIP", page_icon=":material/hub:", layout="wide")
+    pages = [
+        st.Page(f"views/{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
+        for name, title, icon in PAGES
+    ]
+    page = st.navigation(pages)
+    st.sidebar.caption(f"Graph: {escape(current().store)}")
+    try:
+        page.run()
+    except KgError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+    except Exception:
+        traceback.print_exc(file=sys.stderr)
+        st.error("This page could not be drawn; the server's output says why.", icon=":material/error:")
+
+
+frame()

@@ -1,0 +1,91 @@
+"""Training runs as the pages show them, and the models they offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.escape import one_line
+from app.settings import current
+from app.shared import predictor
+from app.words import duration
+from model.track import BadRun, Run, Status, list_runs
+
+if TYPE_CHECKING:
+    from model.predict import Predictor
+
+STATE_COLOURS = {"running": "blue", "finished": "green", "stopped": "orange", "crashed": "red"}
+STATE_ICONS = {
+    "running": ":material/sync:",
+    "finished": ":material/check_circle:",
+    "stopped": ":material/pause_circle:",
+    "crashed": ":material/error:",
+}
+
+
+def runs_of(folder: Path) -> list[Run]:
+    """The runs in the folder, newest first; a folder that is not there holds none."""
+    return list_runs(folder) if folder.is_dir() else []
+
+
+def objective_of(run: Run) -> str:
+    """clip or knowledge-clip, or an empty word where the run does not say."""
+    try:
+        return str(run.config.get("train", {}).get("objective", ""))
+    except BadRun:
+        return ""
+
+
+def run_line(run: Run) -> str:
+    """A run in one line: what it is, its state, how far it came."""
+    try:
+        status = run.status
+    except BadRun as error:
+        return f"{one_line(run.name)} · {error}"
+    parts = (one_line(run.name), objective_of(run), status.state, progress_text(status))
+    return " · ".join(part for part in parts if part)
+
+
+def progress_text(status: Status) -> str:
+    return f"step {status.step:,} of {status.steps:,}" if status.steps else ""
+
+
+def time_left(status: Status, rows: Sequence[dict[str, float]]) -> str:
+    """How long a running run still needs, by its last steps."""
+    last = rows[-200:]
+    if status.state != "running" or len(last) < 2 or last[-1]["step"] <= last[0]["step"]:
+        return ""
+    a_step = (last[-1]["seconds"] - last[0]["seconds"]) / (last[-1]["step"] - last[0]["step"])
+    return duration(a_step * (status.steps - last[-1]["step"]))
+
+
+def trained_runs() -> list[Run]:
+    """Runs with a checkpoint to ask, those with relations first."""
+    able = [run for run in runs_of(current().runs) if run.checkpoints]
+    return sorted(able, key=lambda run: objective_of(run) != "knowledge-clip")
+
+
+def start_of(run: Run, runs: Sequence[Run]) -> Run | None:
+    """The run whose CLIP this one started from, if it is among `runs`."""
+    try:
+        init = str(run.config.get("init") or "")
+    except BadRun:
+        return None
+    parts = Path(init).parts if init else ()
+    return next((other for other in runs if other.name != run.name and other.name in parts), None)
+
+
+def choose_run(runs: Sequence[Run], key: str, label: str = "Answered by run") -> Run:
+    """A box to choose one of `runs` (not none)."""
+    names = {run.name: run for run in runs}
+    words = {run.name: f"{one_line(run.name)} · {objective_of(run)}" for run in runs}
+    chosen = st.selectbox(label, list(names), key=key, format_func=lambda name: words[name])
+    return names[chosen]
+
+
+def model_of(run: Run) -> Predictor:
+    """The run's model, loaded once for its newest checkpoint."""
+    return predictor(run.directory, run.checkpoints[-1].name)

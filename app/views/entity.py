@@ -1,0 +1,216 @@
+"""An entity: its pictures and texts, what is asserted and predicted about it, the graph around it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.ask import draw_ask
+from app.cards import Card, Group, cards, open_entity
+from app.decisions import decision_buttons, show_decision_error
+from app.escape import escape, one_line
+from app.graph_view import graph_view
+from app.neighbourhood import MORE, Neighbourhood
+from app.picture_strip import picture_strip
+from app.pictures import picture_url
+from app.shared import graph
+from app.words import Catalogue, count, name_of, names, score_text, since
+from kgstore import Entity, NeighbourCount, Triple
+from kgstore.values import Direction
+
+FACTS_PER_TYPE = 25
+PREDICTIONS_PER_TYPE = 10
+PICTURES = 6
+#: Streamlit's badge colours nearest to KIND_COLOURS.
+BADGES = {"concept": "blue", "image": "green", "region": "orange", "caption": "violet", "phrase": "red"}
+
+
+@dataclass(frozen=True)
+class EntityPage:
+    entity: Entity
+    counts: list[NeighbourCount]
+    facts: list[Triple]
+    predicted: list[Triple]
+    others: dict[str, Entity]
+    catalogue: Catalogue
+
+
+def fetch(id: str) -> EntityPage:
+    store = graph()
+    entity = store.entity(id)
+    around = store.neighbours(id, limit=FACTS_PER_TYPE, rejected=True)
+    predicted = [triple for triple in around if triple.origin == "predicted"]
+    facts = [triple for triple in around if triple.origin != "predicted"]
+    ends = dict.fromkeys(end for triple in around for end in (triple.head, triple.tail))
+    others = dict(names(store.entities(list(ends)))) | {id: entity}
+    return EntityPage(entity, store.neighbour_counts(id), facts, predicted, others, Catalogue(store))
+
+
+def draw(page: EntityPage) -> None:
+    draw_head(page.entity)
+    show_decision_error()
+    left, right = st.columns([5, 4], gap="large")
+    with left:
+        st.subheader("Around it")
+        shown = neighbourhood(page)
+        draw_graph(page.entity.id, page.catalogue, shown)
+    with right:
+        draw_predictions(page)
+        draw_ask(page.entity, page.catalogue)
+    draw_facts(page)
+
+
+def draw_head(entity: Entity) -> None:
+    if entity.images:
+        pictures, words = st.columns([1, 4], gap="medium", vertical_alignment="center")
+        with pictures:
+            draw_pictures(entity)
+    else:
+        words = st.container()
+    with words:
+        st.title(escape(name_of(entity)), anchor=False)
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.badge(entity.kind, color=BADGES[entity.kind])
+            st.caption(escape(entity.id) + (f" · held out: {entity.split}" if entity.split != "train" else ""))
+        for text in entity.texts[:8]:
+            if one_line(text) != name_of(entity):
+                st.text(text[:2000])
+        if len(entity.texts) > 8:
+            st.caption(f"and {count(len(entity.texts) - 8, 'more text')}.")
+
+
+def draw_pictures(entity: Entity) -> None:
+    """The first picture large, a region also in the whole picture, the others small."""
+    first, *rest = entity.images[:PICTURES]
+    picture_strip([picture_url(first, 320)], side=180)
+    if "#xywh=" in first:
+        picture_strip([picture_url(first.partition("#xywh=")[0], 320)], side=180)
+        st.caption("the region, and the picture it is part of")
+    if rest:
+        picture_strip([picture_url(reference, 64) for reference in rest], side=56)
+
+
+def neighbourhood(page: EntityPage) -> Neighbourhood:
+    """What the graph view shows of this entity in this session."""
+    views: dict[str, Neighbourhood] = st.session_state.setdefault("neighbourhoods", {})
+    shown = views.setdefault(page.entity.id, Neighbourhood(page.entity.id))
+    shown.refresh(graph(), page.entity, page.predicted)
+    return shown
+
+
+@st.fragment
+def draw_graph(id: str, catalogue: Catalogue, shown: Neighbourhood) -> None:
+    """The graph and the panel of the node that was clicked; expanding redraws only this part."""
+    key = "graph"
+    selection = f"selected {id}"
+
+    def select() -> None:
+        st.session_state[selection] = st.session_state[key]["selected"]
+
+    def expand() -> None:
+        shown.expand(graph(), st.session_state[key]["expand"])
+
+    graph_view(key, shown, catalogue, select, expand)
+    chosen = st.session_state.get(selection) or id
+    entity = shown.entities.get(chosen, shown.entities[id])
+    with st.container(border=True, key="panel"):
+        draw_panel(entity, shown, catalogue)
+
+
+def draw_panel(entity: Entity, shown: Neighbourhood, catalogue: Catalogue) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escape(name_of(entity))}** · {entity.kind}", width="stretch")
+        if entity.id != shown.focus and st.button("Open", key="open-selected", icon=":material/arrow_forward:"):
+            open_entity(entity.id)
+    hidden = shown.hidden(graph().neighbour_counts(entity.id), entity.id)
+    if shown.message:
+        st.caption(escape(shown.message))
+    if not hidden:
+        st.caption("All of its relations are in the view.")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for type_, direction, rest in hidden[:8]:
+            label = f"+ {min(rest, MORE)} of {rest:,} {direction_text(catalogue.text(type_), direction)}"
+            if st.button(escape(label), key=f"expand-{type_}-{direction}"):
+                shown.expand(graph(), entity.id, types=[type_], limit=MORE + FACTS_PER_TYPE)
+                st.rerun(scope="fragment")
+
+
+def direction_text(words: str, direction: Direction) -> str:
+    return f"{words} →" if direction == "out" else f"← {words}"
+
+
+def draw_predictions(page: EntityPage) -> None:
+    st.subheader("Predicted, for review")
+    if not page.predicted:
+        st.caption("No prediction about it. `python -m model.predict --write` lets a run propose some.")
+    order = sorted(page.predicted, key=lambda t: (bool(t.decision), -(t.score or 0.0)))
+    for triple in order[:PREDICTIONS_PER_TYPE]:
+        draw_prediction(triple, page)
+    if len(order) > PREDICTIONS_PER_TYPE:
+        st.caption(f"and {count(len(order) - PREDICTIONS_PER_TYPE, 'more prediction')}; Review shows all.")
+
+
+def draw_prediction(triple: Triple, page: EntityPage) -> None:
+    head, tail = (escape(name_of(page.others[end])) for end in (triple.head, triple.tail))
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        words = f"{head} **{escape(page.catalogue.of(triple))}** {tail}"
+        state = f"{triple.decision} {since(triple.when)}" if triple.decision else f"score {score_text(triple.score)}"
+        st.markdown(f"{words}  \n:small[:gray[{escape(state)} · run {escape(triple.run)}]]", width="stretch")
+        decision_buttons(triple, "entity")
+
+
+def draw_facts(page: EntityPage) -> None:
+    st.subheader("Facts")
+    if not page.counts:
+        st.caption("No relation leads to it or from it.")
+        return
+    grouped: dict[tuple[str, Direction], list[Triple]] = defaultdict(list)
+    for triple in page.facts:
+        if triple.head == page.entity.id:
+            grouped[triple.type, "out"].append(triple)
+        if triple.tail == page.entity.id:
+            grouped[triple.type, "in"].append(triple)
+    accepted = [triple for triple in page.predicted if triple.decision == "accepted"]
+    groups = [fact_group(page, c, grouped[c.type, c.direction], accepted) for c in page.counts]
+    cards("facts", [group for group in groups if group.cards], layout="chips")
+
+
+def fact_group(page: EntityPage, counted: NeighbourCount, facts: list[Triple], accepted: list[Triple]) -> Group:
+    """One relation type in one direction: what is asserted, then what a person accepted."""
+    own, other = ("head", "tail") if counted.direction == "out" else ("tail", "head")
+    agreed = [t for t in accepted if t.type == counted.type and getattr(t, own) == page.entity.id]
+    shown = [
+        Card(
+            page.others[getattr(triple, other)],
+            note=fact_note(triple),
+            state="accepted" if triple.origin == "predicted" else "",
+        )
+        for triple in (*facts, *agreed)
+    ]
+    rest = counted.count - len(shown)
+    title = direction_text(page.catalogue.text(counted.type), counted.direction)
+    return Group(shown, title, f"and {rest:,} more" if shown and rest > 0 else "")
+
+
+def fact_note(triple: Triple) -> str:
+    """What is particular about a fact: its own words, that a person accepted it, that it is held out."""
+    own = f"“{triple.words}”" if triple.words else ""
+    accepted = "accepted" if triple.origin == "predicted" else ""
+    held_out = triple.split if triple.split != "train" else ""
+    return " · ".join(part for part in (own, accepted, held_out) if part)
+
+
+def choose() -> None:
+    """The page without an entity in its address."""
+    st.title("Entity")
+    st.caption("No entity is named in the address. Search finds one; here are some with pictures.")
+    cards("some", [Card(entity) for entity in graph().pictures(18)])
+
+
+if asked := st.query_params.get("id"):
+    draw(fetch(asked))
+else:
+    choose()

@@ -1,0 +1,97 @@
+"""Home: what the graph holds, without a query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.bars import bars
+from app.cards import Card, cards
+from app.escape import escape
+from app.runs import run_line, runs_of
+from app.settings import current
+from app.shared import graph
+from app.theme import KIND_COLOURS
+from app.words import Catalogue, count
+from kgstore import Entity, Statistics
+from model.track import Run
+
+PICTURES, TYPES, RUNS = 12, 12, 5
+
+
+@dataclass(frozen=True)
+class Home:
+    statistics: Statistics
+    pictures: list[Entity]
+    catalogue: Catalogue
+    runs: list[Run]
+
+
+def fetch() -> Home:
+    store = graph()
+    return Home(store.statistics(), store.pictures(PICTURES), Catalogue(store), runs_of(current().runs))
+
+
+def draw(home: Home) -> None:
+    held = home.statistics
+    st.title("What the graph holds")
+    if not held.entities:
+        draw_empty()
+    else:
+        draw_counts(held)
+        if home.pictures:
+            st.subheader("Some of its pictures")
+            cards("pictures", [Card(entity) for entity in home.pictures], kinds=False)
+        kinds, types = st.columns(2, gap="large")
+        with kinds:
+            st.subheader("Entities by kind")
+            bars("kinds", [(kind, kind, n, KIND_COLOURS[kind]) for kind, n in held.kinds.items()], go_kind)
+        with types:
+            st.subheader("Relations by type")
+            shown = list(held.types.items())[:TYPES]
+            bars("types", [(type_, home.catalogue.text(type_), n, "") for type_, n in shown], go_type)
+            if len(held.types) > TYPES:
+                st.caption(f"and {count(len(held.types) - TYPES, 'more type')}.")
+    draw_runs(home.runs)
+
+
+def draw_counts(held: Statistics) -> None:
+    columns = st.columns(4)
+    columns[0].metric("Entities", f"{held.entities:,}", border=True)
+    columns[1].metric("Relations", f"{held.triples:,}", border=True)
+    columns[2].metric("Relation types", f"{len(held.types):,}", border=True)
+    columns[3].metric("Predictions waiting", f"{held.waiting:,}", border=True)
+    if held.waiting:
+        waiting = f"Review {count(held.waiting, 'prediction')} that wait" + ("s" if held.waiting == 1 else "")
+        st.page_link("views/review.py", label=waiting, icon=":material/fact_check:")
+
+
+def draw_empty() -> None:
+    st.info("The graph is empty. This draws a small world of pictures and facts and loads it:", icon=":material/info:")
+    store = current().store
+    st.code(f"python -m ingest world --path world --store {store}", language=None)
+    if current().embedded:
+        st.caption("An embedded graph belongs to one process: end this app first (Ctrl-C), then start it again.")
+
+
+def draw_runs(runs: list[Run]) -> None:
+    st.subheader("Training runs")
+    if not runs:
+        st.caption("None yet. `python -m model.train --store URI --runs DIR` trains one from the graph.")
+    for run in runs[:RUNS]:
+        st.page_link(
+            "views/training.py", label=escape(run_line(run)), icon=":material/show_chart:",
+            query_params={"run": run.name},
+        )
+
+
+def go_kind(kind: str) -> None:
+    st.switch_page("views/search.py", query_params={"kind": kind})
+
+
+def go_type(type_: str) -> None:
+    st.switch_page("views/query.py", query_params={"type": type_})
+
+
+draw(fetch())
