@@ -132,6 +132,12 @@ class Projection:
         return tuple(self._images[number].as_py())
 
     @property
+    def all_names(self) -> pa.LargeStringArray:
+        """The name of each entity, or the key of its id."""
+        keys = pc.replace_substring_regex(self._ids, "^[^:]*:", "")
+        return pc.if_else(pc.equal(self._names, ""), keys, self._names)
+
+    @property
     def all_texts(self) -> tuple[Int64[np.ndarray, " n_1"], pa.LargeStringArray]:
         """Texts of all entities in a row; those of entity n stand from offset n to offset n + 1."""
         return self._texts.offsets.to_numpy(), self._texts.values

@@ -1,0 +1,163 @@
+"""CLIP's byte-pair tokens: of any words, and of all texts of a projection once, in a mapped ragged array."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import os
+import shutil
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int32, Int64
+from tqdm import tqdm
+from transformers import CLIPTokenizer
+
+from kgstore.errors import KgError
+from kgstore.projection import Projection
+
+#: Merges of the original CLIP: the file has more lines than the 49,408 tokens of its vocabulary use.
+_MERGES = 49152 - 256 - 2
+
+_CHUNK = 8192
+
+
+class BadTokenizer(KgError):
+    """A checkpoint whose tokenizer cannot be read."""
+
+
+class Tokenizer:
+    """CLIP's tokenizer: that of a checkpoint, or the original one from the file that the open_clip wheel ships."""
+
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.fingerprint = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
+
+    @classmethod
+    def of(cls, checkpoint: str | Path | None = None) -> Self:
+        """From a folder or a hub's name; without either the original vocabulary, offline."""
+        if checkpoint is None:
+            return cls(_original())
+        local = Path(checkpoint).is_dir()
+        try:
+            return cls(CLIPTokenizer.from_pretrained(str(checkpoint), local_files_only=local))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadTokenizer(
+                f"No CLIP tokenizer can be read from {checkpoint} ({error}); name a folder that holds tokenizer.json, "
+                "or vocab.json and merges.txt."
+            ) from error
+
+    def encode(self, texts: Sequence[str], context: int) -> tuple[Int64[np.ndarray, "q l"], Int64[np.ndarray, " q"]]:
+        """Tokens with start and end, padded with zeros to the longest text here, cut to `context` with the end kept."""
+        flat, offsets = self.ragged(texts, context)
+        return _padded(flat, offsets[:-1], np.diff(offsets))
+
+    def ragged(self, texts: Sequence[str], context: int) -> tuple[Int32[np.ndarray, " t"], Int64[np.ndarray, " q_1"]]:
+        """The same tokens in a row; those of text i stand from offset i to offset i + 1."""
+        if not len(texts):
+            return np.empty(0, np.int32), np.zeros(1, np.int64)
+        rows = self._tokenizer(list(texts), truncation=True, max_length=context)["input_ids"]
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32, int(lengths.sum()))
+        return flat, np.concatenate([[0], np.cumsum(lengths)])
+
+    def save(self, directory: str | Path) -> None:
+        """Writes the files that transformers loads."""
+        self._tokenizer.save_pretrained(str(directory))
+
+
+class TextTokens:
+    """The tokens of all texts of a projection, mapped. An entity without a text has its name as its one text.
+
+    Texts are numbered in a row: those of entity n are `owner[n]` to `owner[n + 1]`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.flat: Int32[np.ndarray, " t"] = np.load(directory / "tokens.npy", mmap_mode="r", allow_pickle=False)
+        self.offsets: Int64[np.ndarray, " q_1"] = np.load(directory / "offsets.npy", mmap_mode="r", allow_pickle=False)
+        self.owner: Int64[np.ndarray, " n_1"] = np.load(directory / "owner.npy", mmap_mode="r", allow_pickle=False)
+
+    def padded(self, texts: Int64[np.ndarray, " q"]) -> tuple[Int64[np.ndarray, "q l"], Int64[np.ndarray, " q"]]:
+        """Tokens of these texts, padded with zeros to the longest of them, and their lengths."""
+        start = self.offsets[texts]
+        return _padded(self.flat, start, self.offsets[texts + 1] - start)
+
+
+def text_tokens(projection: Projection, tokenizer: Tokenizer, context: int, *, progress: bool = False) -> TextTokens:
+    """The tokens of a projection's texts: encoded once, into the projection's folder, and mapped from then on."""
+    directory = projection.directory / f"tokens-{tokenizer.fingerprint}-{context}"
+    if not directory.is_dir():
+        aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            _write_tokens(projection, tokenizer, context, aside, progress)
+            if not directory.is_dir():  # another process may have been faster
+                aside.rename(directory)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return TextTokens(directory)
+
+
+def _write_tokens(projection: Projection, tokenizer: Tokenizer, context: int, directory: Path, progress: bool) -> None:
+    texts, owner = _descriptions(projection)
+    parts, lengths = [], []
+    with tqdm(total=len(texts), desc="tokens", unit=" texts", unit_scale=True, disable=not progress) as bar:
+        for start in range(0, len(texts), _CHUNK):
+            chunk = texts.slice(start, _CHUNK).to_pylist()
+            flat, offsets = tokenizer.ragged(chunk, context)
+            parts.append(flat)
+            lengths.append(np.diff(offsets))
+            bar.update(len(chunk))
+    np.save(directory / "tokens.npy", np.concatenate(parts))
+    np.save(directory / "offsets.npy", np.concatenate([[0], np.cumsum(np.concatenate(lengths))]))
+    np.save(directory / "owner.npy", owner)
+
+
+def _descriptions(projection: Projection) -> tuple[pa.LargeStringArray, Int64[np.ndarray, " n_1"]]:
+    """All texts in a row, the name standing in where an entity has none, and where each entity's begin."""
+    offsets, texts = projection.all_texts
+    counts = np.diff(offsets)
+    owner = np.concatenate([[0], np.cumsum(np.maximum(counts, 1))])
+    described = np.repeat(counts > 0, np.maximum(counts, 1))
+    source = np.empty(owner[-1], np.int64)
+    source[described] = np.arange(offsets[0], offsets[-1])
+    source[~described] = len(texts) + np.flatnonzero(counts == 0)
+    both = pa.concat_arrays([texts, projection.all_names])
+    return both.take(pa.array(source)), owner
+
+
+def _padded(
+    flat: Int32[np.ndarray, " t"], start: Int64[np.ndarray, " q"], lengths: Int64[np.ndarray, " q"]
+) -> tuple[Int64[np.ndarray, "q l"], Int64[np.ndarray, " q"]]:
+    places = np.arange(lengths.max(initial=0))
+    inside = places < lengths[:, None]
+    tokens = np.zeros(inside.shape, np.int64)
+    tokens[inside] = flat[(start[:, None] + places)[inside]]
+    return tokens, np.asarray(lengths)
+
+
+def _original() -> CLIPTokenizer:
+    # Found without importing open_clip, which takes seconds and wants torchvision.
+    package = find_spec("open_clip")
+    if package is None or package.origin is None:
+        raise BadTokenizer("CLIP's vocabulary ships with open_clip_torch, which is not installed: pip install it.")
+    with gzip.open(Path(package.origin).with_name("bpe_simple_vocab_16e6.txt.gz"), "rt", encoding="utf-8") as file:
+        lines = file.read().split("\n")[1 : _MERGES + 1]
+    merges = [(first, second) for first, second in (line.split() for line in lines)]
+    letters = _byte_letters()
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges)  # type: ignore[arg-type]  # pairs, as its BPE wants them
+
+
+def _byte_letters() -> list[str]:
+    """The letter that stands for each byte in byte-level BPE, printable bytes first, as GPT-2 orders them."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(256 - len(printable))]
