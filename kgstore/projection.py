@@ -71,7 +71,8 @@ class Projection:
         description = _read_description(directory)
         try:
             for name in ARRAYS:
-                setattr(self, name, np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+                mapped = np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+                setattr(self, name, mapped.view(np.ndarray))
             self._file = pa.memory_map(str(directory / "entities.arrow"))
             table = pa.ipc.open_file(self._file).get_batch(0)
         except (OSError, ValueError, pa.ArrowInvalid) as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float64, Int64, UInt64
 
-_ROUNDS = 6
+_ROUNDS = 8
 
 
 def mix(*words: int | np.ndarray) -> UInt64[np.ndarray, ...]:
@@ -24,24 +26,29 @@ def uniform(*words: int | np.ndarray) -> Float64[np.ndarray, ...]:
 def permuted(index: Int64[np.ndarray, " k"], size: int, key: tuple[int, ...]) -> Int64[np.ndarray, " k"]:
     """The places of `index` in a pseudo-random permutation of range(size) that `key` chooses.
 
-    A Feistel network over the next even number of bits, walked until the place lies below `size`: a permutation of any
-    size without storing one.
+    A Feistel network over a rectangle of at least `size` fields, walked on until a place lies below `size`: a
+    permutation of any size without storing one.
     """
-    bits = max(1, (int(size - 1).bit_length() + 1) // 2)
-    places = _feistel(index.astype(np.uint64), bits, key)
+    height = math.isqrt(size - 1) + 1
+    width = -(-size // height)
+    keys = mix(*key, np.arange(_ROUNDS))
+    places = _feistel(index.astype(np.uint64), height, width, keys)
     outside = np.flatnonzero(places >= size)
     while len(outside):
-        places[outside] = _feistel(places[outside], bits, key)
+        places[outside] = _feistel(places[outside], height, width, keys)
         outside = outside[places[outside] >= size]
     return places.astype(np.int64)
 
 
-def _feistel(words: np.ndarray, bits: int, key: tuple[int, ...]) -> np.ndarray:
-    shift, mask = np.uint64(bits), np.uint64((1 << bits) - 1)
-    left, right = words >> shift, words & mask
-    for round_ in range(_ROUNDS):
-        left, right = right, left ^ (_splitmix(right ^ mix(*key, round_)) & mask)
-    return (left << shift) | right
+def _feistel(places: np.ndarray, height: int, width: int, keys: np.ndarray) -> np.ndarray:
+    """Row and column take turns in being moved along by a hash of the other."""
+    row, column = np.divmod(places, np.uint64(width))
+    for turn, key in enumerate(keys):
+        if turn % 2:
+            column = (column + _splitmix(row ^ key) % np.uint64(width)) % np.uint64(width)
+        else:
+            row = (row + _splitmix(column ^ key) % np.uint64(height)) % np.uint64(height)
+    return row * np.uint64(width) + column
 
 
 def _splitmix(words: np.ndarray) -> np.ndarray:
