@@ -61,8 +61,10 @@ class Batch:
     head: Int64[Tensor, " b"]
     relation: Int64[Tensor, " b"]
     tail: Int64[Tensor, " b"]
-    known: Bool[Tensor, "b b"]  # [i, j]: the graph knows (h_j, r_j, t_i) to be true, so j is no negative of i; diagonal True
-    pairs: Int64[Tensor, " m"]  # the triples of the batch whose head is a picture and whose tail is its caption, each image once
+    # [i, j]: the graph knows (h_j, r_j, t_i) to be true, so j is no negative of i; the diagonal is True
+    known: Bool[Tensor, "b b"]
+    # the triples of the batch whose head is a picture and whose tail is its caption, each picture once
+    pairs: Int64[Tensor, " m"]
     edge_head: Int64[Tensor, " e"]
     edge_relation: Int64[Tensor, " e"]
     edge_tail: Int64[Tensor, " e"]
