@@ -1,0 +1,88 @@
+"""Measures a run on the held-out part of a graph, and on what a drawn world knows about itself.
+
+    python -m model.evaluate --run RUN --store URI [--only retrieval,tails]
+
+retrieval   pictures and captions of the test split: R@1/5/10 both ways, by the towers and by the fusion
+relations   the relation between the ends of each test triple: top 1 and top 5, and the mean over relations
+tails       filtered ranking of the test triples' tails over all entities of the graph: MRR and Hits@k
+names, probe   the drawn world's own questions (model/world_questions.py)
+
+Writes results.json into the run folder and prints the figures. A part that the graph has no data for, or the run cannot
+be asked, says so in a sentence, and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kgstore import open_store
+from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
+from model.embed import NoFusion
+from model.measures import Figures, NothingToMeasure, evaluate_relations, evaluate_retrieval, evaluate_tails
+from model.predict import Predictor
+from model.track import write_json
+from model.world_questions import ask_names, ask_probe
+
+#: The parts of an evaluation, in the order in which they are printed.
+PARTS: dict[str, Callable[[Predictor], Figures]] = {
+    "retrieval": evaluate_retrieval,
+    "relations": evaluate_relations,
+    "tails": evaluate_tails,
+    "names": ask_names,
+    "probe": ask_probe,
+}
+
+
+def evaluate(subject: Predictor, parts: Sequence[str]) -> tuple[dict[str, Figures], dict[str, str]]:
+    """Figures by part, and for the parts that could not be measured the sentence that says why."""
+    figures, sentences = {}, {}
+    for part in parts:
+        try:
+            figures[part] = PARTS[part](subject)
+        except (NothingToMeasure, NoFusion) as reason:
+            sentences[part] = str(reason)
+    return figures, sentences
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parse(arguments)
+    with open_store(args.store) as store:
+        subject = Predictor(args.run, store, checkpoint=args.checkpoint, device=args.device, images=args.images)
+    figures, sentences = evaluate(subject, args.only)
+    metrics = {f"{part}/{name}": value for part, named in figures.items() for name, value in named.items()}
+    write_json(
+        Path(args.run) / "results.json", {"metrics": metrics, "examples": [], "checkpoint": subject.trained.checkpoint}
+    )
+    for part, named in figures.items():
+        print(part)
+        for name, value in named.items():
+            print(f"  {name:<40} {value:10,.1f}" if value % 1 else f"  {name:<40} {value:8,.0f}")
+    for part, sentence in sentences.items():
+        print(f"{part}: {sentence}", file=sys.stderr)
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m model.evaluate", description="Measure a run.")
+    parser.add_argument("--run", required=True, metavar="RUN", help="folder of a trained run")
+    add_store_option(parser)
+    parser.add_argument("--only", type=_parts, default=tuple(PARTS), metavar="PART,...", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--checkpoint", default="best", help="best, last or step-N (default: best)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    add_images_option(parser)
+    return parser.parse_args(arguments)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(part for part in text.split(",") if part)
+    for part in parts:
+        if part not in PARTS:
+            raise WrongCall(f"There is no part {part!r} of an evaluation; there are {', '.join(PARTS)}.")
+    return parts
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
