@@ -29,7 +29,11 @@ def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
         return
     types = list(graph().statistics().types)
     chosen = st.multiselect(
-        "Relations", types, key=f"ask {entity.id}", format_func=catalogue.text, max_selections=3,
+        "Relations",
+        types,
+        key=f"ask {entity.id}",
+        format_func=catalogue.text,
+        max_selections=3,
         default=first_relations(entity, types),
     )
     run = choose_run(runs, key="ask run")

@@ -46,7 +46,7 @@ class Group:
 
 
 def cards(key: str, groups: Sequence[Group] | Iterable[Card], layout: Layout = "gallery", kinds: bool = True) -> None:
-    """Draws the cards; a click opens the entity's page. `kinds` False leaves the kind out where it goes without saying."""
+    """Draws the cards; a click opens the entity's page. without `kinds` the kind is not said."""
     listed = list(groups)
     grouped = [group for group in listed if isinstance(group, Group)]
     grouped = grouped or [Group([card for card in listed if isinstance(card, Card)])]

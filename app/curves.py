@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import altair as alt
 import numpy as np
@@ -21,8 +22,8 @@ def thinned(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> t
     edges = np.linspace(0, len(steps), most // 2 + 1).astype(int)
     kept = sorted(
         {0, len(steps) - 1}
-        | {int(a + np.argmin(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)}
-        | {int(a + np.argmax(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)}
+        | {int(a + np.argmin(values[a:b])) for a, b in pairwise(edges)}
+        | {int(a + np.argmax(values[a:b])) for a, b in pairwise(edges)}
     )
     return steps[kept], values[kept]
 
@@ -58,9 +59,11 @@ def curve_chart(points: pd.DataFrame, title: str, runs: Sequence[str], axis: str
         alt.Chart(points, height=HEIGHT, title=alt.TitleParams(title, fontSize=13, anchor="start"))
         .mark_line(strokeWidth=1.6)
         .encode(
-            x=alt.X("x:Q", title=axis, axis=alt.Axis(tickCount=5, format="~s", grid=False)),
+            x=alt.X("x:Q", title=None, axis=alt.Axis(tickCount=5, format="~s", grid=False, tickMinStep=1)),
             y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5, format=".3~g")),
-            color=alt.Color("run:N", scale=colours, legend=None),
+            color=alt.Color(
+                "run:N", scale=colours, legend=alt.Legend(orient="bottom", title=None) if len(runs) > 1 else None
+            ),
             tooltip=[
                 alt.Tooltip("run:N"),
                 alt.Tooltip("x:Q", title=axis, format=","),

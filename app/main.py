@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from pathlib import Path
 
 import streamlit as st
 
@@ -21,9 +22,16 @@ PAGES = (
 )
 
 
+# A Material icon here would be fetched from Google.
+COMPONENTS = Path(__file__).with_name("components")
+ICON = str(COMPONENTS / "icon.svg")
+LOGO = str(COMPONENTS / "logo.svg")
+
+
 def frame() -> None:
     """Draws the page that the address names; what goes wrong in it becomes a sentence."""
-    st.set_page_config(page_title="Knowledge-CLIP", page_icon=":material/hub:", layout="wide")
+    st.set_page_config(page_title="Knowledge-CLIP", page_icon=ICON, layout="wide")
+    st.logo(LOGO, icon_image=ICON, size="large")
     pages = [
         st.Page(f"views/{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
         for name, title, icon in PAGES

@@ -13,6 +13,7 @@ _STYLE = "max-width:100%;border-radius:0.5rem;display:block;object-fit:contain;w
 def picture_strip(addresses: Iterable[str], side: int = 160) -> None:
     """Pictures side by side, each no longer than `side` pixels of the screen; addresses come from picture_url()."""
     images = "".join(
-        f'<img src="{escape(address)}" alt="" loading="lazy" style="{_STYLE.format(side=side)}">' for address in addresses
+        f'<img src="{escape(address)}" alt="" loading="lazy" style="{_STYLE.format(side=side)}">'
+        for address in addresses
     )
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:0.5rem">{images}</div>')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -17,7 +17,12 @@ from model.track import BadRun, Run, Status, list_runs
 if TYPE_CHECKING:
     from model.predict import Predictor
 
-STATE_COLOURS = {"running": "blue", "finished": "green", "stopped": "orange", "crashed": "red"}
+STATE_COLOURS: dict[str, Literal["blue", "green", "orange", "red"]] = {
+    "running": "blue",
+    "finished": "green",
+    "stopped": "orange",
+    "crashed": "red",
+}
 STATE_ICONS = {
     "running": ":material/sync:",
     "finished": ":material/check_circle:",

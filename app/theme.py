@@ -32,6 +32,7 @@ _DARK = {
 _WEIGHTS = {"headingFontSizes": ["1.9rem", "1.35rem", "1.1rem"], "headingFontWeights": [650, 600, 600]}
 
 THEME: dict[str, object] = {
+    "theme.paddingTop": "3rem",
     **{f"theme.{name}": value for name, value in _WEIGHTS.items()},
     **{f"theme.light.{name}": value for name, value in (_SHARED | _LIGHT).items()},
     **{f"theme.dark.{name}": value for name, value in (_SHARED | _DARK).items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
@@ -24,7 +25,13 @@ FACTS_PER_TYPE = 25
 PREDICTIONS_PER_TYPE = 10
 PICTURES = 6
 #: Streamlit's badge colours nearest to KIND_COLOURS.
-BADGES = {"concept": "blue", "image": "green", "region": "orange", "caption": "violet", "phrase": "red"}
+BADGES: dict[str, Literal["blue", "green", "orange", "violet", "red"]] = {
+    "concept": "blue",
+    "image": "green",
+    "region": "orange",
+    "caption": "violet",
+    "phrase": "red",
+}
 
 
 @dataclass(frozen=True)

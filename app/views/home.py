@@ -81,7 +81,9 @@ def draw_runs(runs: list[Run]) -> None:
         st.caption("None yet. `python -m model.train --store URI --runs DIR` trains one from the graph.")
     for run in runs[:RUNS]:
         st.page_link(
-            "views/training.py", label=escape(run_line(run)), icon=":material/show_chart:",
+            "views/training.py",
+            label=escape(run_line(run)),
+            icon=":material/show_chart:",
             query_params={"run": run.name},
         )
 

@@ -15,7 +15,7 @@ from kgstore.errors import KgError
 
 SECONDS, ROWS = 10.0, 500
 EXAMPLES = {
-    "Some facts": "MATCH (h:Entity)-[r]->(t:Entity)\nRETURN h.name AS head, r.weight AS weight, t.name AS tail\nLIMIT 25",
+    "Some facts": "MATCH (h:Entity)-[r]->(t:Entity)\nRETURN h.name AS head, t.name AS tail LIMIT 25",
     "Entities by kind": "MATCH (e:Entity)\nRETURN e.kind AS kind, count(*) AS entities\nORDER BY entities DESC",
     "The most connected": "MATCH (e:Entity)-[r]-()\nRETURN e.id AS id, e.name AS name, count(r) AS relations\n"
     "ORDER BY relations DESC LIMIT 20",
@@ -26,7 +26,10 @@ def facts_of_type(type_: str) -> str:
     """Some relations of one type; a type that is none gives the first example."""
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", type_):
         return EXAMPLES["Some facts"]
-    return f"MATCH (h:Entity)-[r:{type_}]->(t:Entity)\nRETURN h.name AS head, t.name AS tail, h.id AS head_id, t.id AS tail_id\nLIMIT 50"
+    return (
+        f"MATCH (h:Entity)-[r:{type_}]->(t:Entity)\n"
+        "RETURN h.name AS head, t.name AS tail, h.id AS head_id, t.id AS tail_id LIMIT 50"
+    )
 
 
 def run(cypher: str) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.cards import Card, cards, entity_address
+from app.cards import ENTITY_PAGE
 from app.decisions import LAST, decide, decision_buttons, show_decision_error
 from app.escape import escape, one_line
 from app.picture_strip import picture_strip
 from app.pictures import picture_url
 from app.shared import graph
-from app.words import Catalogue, count, name_of, names, score_text, since
+from app.words import Catalogue, name_of, names, score_text, since
 from kgstore import Entity, Statistics, Triple, TripleKey
 
 QUEUE = 200
@@ -106,7 +106,8 @@ def draw_end(entity: Entity) -> None:
     """One end of the relation: its picture, its name as a link, its texts."""
     if entity.images:
         picture_strip([picture_url(entity.images[0], 320)], side=160)
-    st.markdown(f"**[{escape(name_of(entity))}]({entity_address(entity.id)})** · {entity.kind}")
+    st.page_link(ENTITY_PAGE, label=f"**{escape(name_of(entity))}**", query_params={"id": entity.id})
+    st.caption(entity.kind)
     for text in entity.texts[:3]:
         if one_line(text) != name_of(entity):
             st.text(text[:400])
@@ -123,6 +124,8 @@ with st.container(horizontal=True):
     waiting = graph().predictions(limit=QUEUE)
     types = sorted({triple.type for triple in waiting})
     runs = sorted({triple.run for triple in waiting})
-    chosen_type = st.selectbox("Relation", ["", *types], key="type", format_func=lambda t: catalogue.text(t) if t else "all")
+    chosen_type = st.selectbox(
+        "Relation", ["", *types], key="type", format_func=lambda t: catalogue.text(t) if t else "all"
+    )
     chosen_run = st.selectbox("Run", ["", *runs], key="run", format_func=lambda run: one_line(run) or "all")
 draw(fetch(chosen_type, chosen_run))

@@ -24,8 +24,14 @@ MODES = {"words": WORDS, "meaning": MEANING, "relation": RELATION}
 def draw() -> None:
     st.title("Search")
     mode = st.segmented_control(
-        "How", list(MODES), key="mode", bind="query-params", default="words", required=True,
-        format_func=MODES.__getitem__, label_visibility="collapsed",
+        "How",
+        list(MODES),
+        key="mode",
+        bind="query-params",
+        default="words",
+        required=True,
+        format_func=MODES.__getitem__,
+        label_visibility="collapsed",
     )
     {"words": by_words, "meaning": by_meaning, "relation": by_relation}[mode or "words"]()
 
@@ -41,7 +47,9 @@ def by_words() -> None:
         return
     hits = graph().search(text, kinds=kinds, limit=HITS)
     if not hits:
-        st.info(f"Nothing is called or described like {escape(repr(one_line(text)))}. Try another spelling, or By meaning.")
+        st.info(
+            f"Nothing is called or described like {escape(repr(one_line(text)))}. Try another spelling, or By meaning."
+        )
         return
     st.caption(f"{count(len(hits), 'result')}, best first." if len(hits) < HITS else f"The best {HITS} results.")
     cards("hits", [Card(hit.entity) for hit in hits], layout="rows")
@@ -110,7 +118,11 @@ def by_relation() -> None:
     types = list(graph().statistics().types)
     with right:
         chosen = st.multiselect(
-            "Relations", types, key=f"relations {head}", format_func=catalogue.text, max_selections=3,
+            "Relations",
+            types,
+            key=f"relations {head}",
+            format_func=catalogue.text,
+            max_selections=3,
             default=first_relations(entity, types),
         )
         cards("head card", [Card(entity)], layout="rows")

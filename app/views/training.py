@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -79,7 +80,11 @@ def draw_live(runs: Sequence[Run], smoothing: float, axis: str, more: bool) -> N
         except KgError as error:
             st.error(escape(str(error)), icon=":material/error:")
     names = list(rows)
-    terms = [term for term in (*TERMS, *(MORE if more else ())) if any(row.get(term) for r in rows.values() for row in r[-1:])]
+    terms = [
+        term
+        for term in (*TERMS, *(MORE if more else ()))
+        if any(row.get(term) for r in rows.values() for row in r[-1:])
+    ]
     if not terms:
         st.caption("No step is written down yet.")
     columns = st.columns(2, gap="medium")
@@ -157,7 +162,7 @@ def draw_settings(runs: Sequence[Run]) -> None:
         )
 
 
-def flat(value: object, prefix: str = "") -> dict:
+def flat(value: object, prefix: str = "") -> dict[str, Any]:
     """Nested objects as one level, their names joined by a slash."""
     if not isinstance(value, dict):
         return {prefix: value}
