@@ -1,4 +1,4 @@
-"""python -m ingest SOURCE --path P --store URI: a data set into the graph; python -m ingest --list: what can be read."""
+"""python -m ingest SOURCE --path P --store URI loads a data set; python -m ingest --list says what can be read."""
 
 from __future__ import annotations
 
