@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,28 +61,47 @@ def load_run(run_dir: str | Path, device: str = "cpu", checkpoint: str = "best")
     run = Run(run_dir)
     config = run.config
     folder = find_checkpoint(run, checkpoint)
-    state = read_state(folder)
-    try:
-        model_config, train = from_json(ModelConfig, config["model"]), from_json(TrainConfig, config["train"])
-        attention = attention_for(model_config.attention, device)
-        clip = clip_of_config(CLIPConfig.from_dict(config["towers"]), attention)
-        projection = run.directory / config["projection"]
-    except KeyError as error:
-        raise BadRun(f"config.json of run {run.directory} has no {error}; the run folder is damaged.") from error
-    model = KnowledgeClip(clip, model_config, state["relations"], attention)
+    model = empty_model(config, read_state(folder)["relations"], device)
     load_parameters(model, folder)
-    tokenizer = Tokenizer.load(run.directory / "tokenizer")
-    model.to(device).eval()
     return TrainedModel(
-        run.name, run.directory, folder.name, model, tokenizer, model_config, train, Path(os.path.normpath(projection))
+        name=run.name,
+        directory=run.directory,
+        checkpoint=folder.name,
+        model=model.eval(),
+        tokenizer=Tokenizer.of(run.directory / "tokenizer"),
+        config=model.config,
+        train=from_json(TrainConfig, part(config, "train")),
+        projection_dir=Path(os.path.normpath(run.directory / part(config, "projection"))),
     )
+
+
+def empty_model(config: Mapping[str, Any], relations: Sequence[str], device: str) -> KnowledgeClip:
+    """A model of random weights in the shape that a run's config.json tells."""
+    shape = from_json(ModelConfig, part(config, "model"))
+    attention = attention_for(shape.attention, device)
+    clip = clip_of_config(CLIPConfig.from_dict(part(config, "towers")), attention)
+    return KnowledgeClip(clip, shape, relations, attention).to(device)
+
+
+def part(config: Mapping[str, Any], name: str) -> Any:
+    """A part of a run's config.json that must be there. Raises BadRun."""
+    if name not in config:
+        raise BadRun(f"config.json of the run has no {name!r}; the run folder is damaged, so train it again.")
+    return config[name]
 
 
 def save_checkpoint(
     run_dir: Path, step: int, model: KnowledgeClip, optimizer: torch.optim.Optimizer, keep: int
 ) -> Path:
     """Writes checkpoints/step-N and removes the earliest beyond `keep`."""
-    folder = run_dir / "checkpoints" / f"step-{step}"
+    folder = write_checkpoint(run_dir / "checkpoints" / f"step-{step}", step, model, optimizer)
+    for old in Run(run_dir).checkpoints[:-keep]:
+        shutil.rmtree(old)
+    return folder
+
+
+def write_checkpoint(folder: Path, step: int, model: KnowledgeClip, optimizer: torch.optim.Optimizer) -> Path:
+    """Writes a checkpoint aside and puts it in place when it is on the disk."""
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -95,8 +114,6 @@ def save_checkpoint(
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     _sync(folder.parent)
-    for old in Run(run_dir).checkpoints[:-keep]:
-        shutil.rmtree(old)
     return folder
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 
 def cosines(a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
-    """The cosine similarity of every row of `a` to every row of `b`."""
-    return F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T
+    """The cosine similarity of every row of `a` to every row of `b`, in float32 also where the network is not."""
+    with torch.autocast(a.device.type, enabled=False):
+        return F.normalize(a.float(), dim=-1) @ F.normalize(b.float(), dim=-1).T
 
 
 def e2e_loss(

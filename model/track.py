@@ -123,18 +123,24 @@ def list_runs(directory: str | Path) -> list[Run]:
 
 
 class RunWriter:
-    """A run folder, written. As a context manager it beats while inside, and says how the run ended."""
+    """A run folder, written. `begin` makes it a context manager that beats while inside and says how the run ended."""
 
-    def __init__(self, directory: Path, config: Mapping[str, Any], steps: int, step: int = 0) -> None:
-        """Begins a run, or goes on with one at `step`: rows of later steps are taken back."""
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        write_json(directory / "config.json", config)
-        self._cut_metrics(step)
-        self.status = Status("running", step, steps, pid=os.getpid(), host=socket.gethostname())
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+        self.status = Status("running", pid=os.getpid(), host=socket.gethostname())
         self._write = threading.Lock()
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def begin(self, steps: int, step: int = 0, message: str = "") -> Self:
+        """Begins a run, or goes on with one at `step`: rows of later steps are taken back."""
+        self._cut_metrics(step)
+        self.status = replace(self.status, step=step, steps=steps, message=message)
+        return self
+
+    def write_results(self, metrics: Mapping[str, float], examples: Sequence[object] = ()) -> None:
+        """What an evaluation found, in place of an earlier one's."""
+        write_json(self.directory / "results.json", {"metrics": dict(metrics), "examples": list(examples)})
 
     def log(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Adds rows of metrics, one a step."""

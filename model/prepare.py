@@ -1,0 +1,293 @@
+"""From a call of the trainer to all that its loop needs.
+
+A new run is written to its folder first and then opened as a stopped one is, so that going on is no other way in:
+
+    config.json   start/   tokenizer/   [teacher/]      written by `begin`
+    checkpoints/step-N/                                 written by the loop; `open_job` takes the last one, or start/
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import CLIPModel
+
+from kgstore import COMMON_TYPE, open_store
+from kgstore.command import WrongCall
+from kgstore.images import ImageRoots
+from kgstore.projection import Projection, open_projection, projection_for
+from kgstore.recipes import load_recipe, parse_parameters
+from model.checkpoint import (
+    MODEL,
+    damage,
+    empty_model,
+    find_checkpoint,
+    load_run,
+    load_training,
+    part,
+    read_state,
+    read_tensors,
+    write_checkpoint,
+)
+from model.config import CHECKPOINT_TOWERS, ModelConfig, TrainConfig, from_flags, from_json, to_json
+from model.knowledge_clip import KnowledgeClip
+from model.sampler import IMAGE_OF, Sampler
+from model.schedule import make_optimizer
+from model.stream import Stream
+from model.tokens import BadTokenizer, Tokenizer
+from model.towers import Towers, attention_for, clip_from_checkpoint, new_clip
+from model.track import Run, list_runs, write_json
+from model.views import Views
+
+#: Settings that a run may change when it goes on.
+MAY_CHANGE = ("steps", "log_every", "save_every", "keep")
+
+#: CLIP's own loss reads pairs alone, and no neighbourhoods.
+CLIP_DEFAULTS: dict[str, Any] = {"shares": {IMAGE_OF: 1.0}, "fanout": (), "batch_size": 64}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the loop works on; `step` counts the steps that are done."""
+
+    directory: Path
+    config: TrainConfig
+    model: KnowledgeClip
+    optimizer: torch.optim.Optimizer
+    teacher: Towers | None
+    stream: Stream
+    step: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from: a CLIP, its tokenizer, and, from a run of Knowledge-CLIP, the rest of the network too."""
+
+    towers: str
+    clip: CLIPModel | None
+    tokenizer: Tokenizer
+    whole: KnowledgeClip | None = None
+
+
+def run_folder(args: argparse.Namespace) -> Path:
+    """Where the run is or will be: --name below --runs, else the newest one to go on with, else a new one."""
+    runs = Path(args.runs)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongCall(f"--runs {runs} cannot be a folder of runs: {error}.") from error
+    if args.name:
+        if Path(args.name).name != args.name or args.name.startswith("."):
+            raise WrongCall(f"--name {args.name!r} is no name for a folder below {runs}; leave slashes out.")
+        return runs / args.name
+    if args.resume == "auto":
+        for run in list_runs(runs):
+            if run.status.state in ("stopped", "crashed"):
+                return run.directory
+    return runs / f"{getattr(args, 'objective', TrainConfig.objective)}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
+    """Writes a new run: reads the graph, makes or loads the first weights. config.json comes last."""
+    if args.store is None:
+        raise WrongCall("Say which graph to train on: --store PATH, or --neo4j-uri bolt://HOST:7687.")
+    start = read_start(args.init, getattr(args, "towers", None))
+    train = train_config(args, start.towers, teacher=bool(args.init or args.teacher))
+    shape = from_flags(ModelConfig, args, start.towers)
+    shape = dataclasses.replace(shape, towers=start.towers)
+    attention = attention_for(shape.attention, device)
+
+    recipe = load_recipe(args.recipe, parse_parameters(args.param))
+    with open_store(args.store) as store:
+        projection = projection_for(store, recipe, directory.parent / "projections", progress=True)
+    relations = relation_names(projection)
+    if "kd" in train.weights or "clip" in train.weights:
+        warn_without_pairs(projection)
+
+    torch.manual_seed(train.seed)
+    clip = start.clip or new_clip(start.towers, attention)
+    model = KnowledgeClip(clip, shape, relations if train.objective != "clip" else (), attention)
+    if start.whole is not None and model.fused:
+        take_over(model, start.whole)
+    teacher = read_start(args.teacher, None).clip if args.teacher and "kd" in train.weights else None
+    if teacher is not None:
+        check_teacher(teacher, clip)
+        teacher.save_pretrained(directory / "teacher")
+    start.tokenizer.save(directory / "tokenizer")
+    write_checkpoint(directory / "start", 0, model, make_optimizer(model, train))
+    write_json(
+        directory / "config.json",
+        {
+            "model": to_json(shape),
+            "train": to_json(train),
+            "towers": clip.config.to_dict(),
+            "store": str(args.store),
+            "recipe": recipe.name,
+            "parameters": dict(recipe.parameters),
+            "init": args.init or "",
+            "teacher": args.teacher or "",
+            "region": args.region,
+            "relations": relations,
+            "projection": os.path.relpath(projection.directory, directory),
+            "fingerprint": projection.fingerprint,
+            "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+def go_on(directory: Path, args: argparse.Namespace) -> None:
+    """Checks that a run may go on as called, and notes what it may change."""
+    run = Run(directory)
+    status, config = run.status, run.config
+    if status.state == "running":
+        raise WrongCall(
+            f"Run {run.name} is being trained by process {status.pid}; stop that one, or choose another --name."
+        )
+    if args.resume != "auto":
+        raise WrongCall(f"Run {run.name} exists already; go on with it by --resume auto, or choose another --name.")
+    for kind, name in ((ModelConfig, "model"), (TrainConfig, "train")):
+        for field in dataclasses.fields(kind):
+            if not hasattr(args, field.name):
+                continue
+            asked, had = getattr(args, field.name), part(config, name).get(field.name)
+            if isinstance(had, list):
+                had = tuple(had)
+            if asked != had and field.name not in MAY_CHANGE:
+                flag = "--" + field.name.replace("_", "-")
+                raise WrongCall(
+                    f"Run {run.name} was begun with {flag} {had!r} and cannot go on with {asked!r}; "
+                    "leave the flag out, or choose another --name."
+                )
+            config[name][field.name] = asked
+    write_json(directory / "config.json", config)
+
+
+@contextmanager
+def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Job]:
+    """Opens a run folder where it stands, with batches flowing from its next step."""
+    run = Run(directory)
+    settings = run.config
+    config = from_json(TrainConfig, part(settings, "train"))
+    projection = open_projection(directory / part(settings, "projection"))
+    folder = find_checkpoint(run, "last") if run.checkpoints else directory / "start"
+    if problem := damage(folder):
+        raise WrongCall(f"{problem} Remove the run folder and train it again.")
+    relations = read_state(folder)["relations"]
+    model = empty_model(settings, relations, device)
+    optimizer = make_optimizer(model, config)
+    step = load_training(folder, model, optimizer)
+    sampler = Sampler(
+        projection, batch_size=config.batch_size, shares=config.shares, fanout=config.fanout, seed=config.seed
+    )
+    views = Views(
+        projection,
+        Tokenizer.of(directory / "tokenizer"),
+        side=model.towers.image_size,
+        context=model.towers.context,
+        cache=directory.parent / "projections",
+        roots=ImageRoots(projection.image_roots).replaced(images),
+        region=part(settings, "region"),
+        picture_share=config.picture_share,
+        seed=config.seed,
+        progress=True,
+    )
+    teacher = frozen_teacher(directory, settings, device) if "kd" in config.weights else None
+    with Stream(sampler, views, start_step=step) as stream:
+        yield Job(directory, config, model, optimizer, teacher, stream, step)
+
+
+def frozen_teacher(directory: Path, settings: Mapping[str, Any], device: str) -> Towers:
+    """KD's teacher: the CLIP the run started from [P: the frozen original CLIP], or the one that --teacher named."""
+    if settings.get("teacher"):
+        teacher = Towers(clip_from_checkpoint(str(directory / "teacher"), attention_for("auto", device)))
+    else:
+        teacher = empty_model(settings, (), device).towers
+        tensors = read_tensors(directory / "start" / MODEL)
+        own = {name: value for name, value in tensors.items() if name.startswith("towers.")}
+        teacher.load_state_dict({name.removeprefix("towers."): value for name, value in own.items()})
+    return teacher.to(device).eval().requires_grad_(False)
+
+
+def train_config(args: argparse.Namespace, towers: str, *, teacher: bool) -> TrainConfig:
+    """How to train, as the call says it, with the defaults of its objective."""
+    if getattr(args, "objective", TrainConfig.objective) == "clip":
+        for name, value in CLIP_DEFAULTS.items():
+            if not hasattr(args, name):
+                setattr(args, name, value)
+    config = from_flags(TrainConfig, args, towers)
+    if "kd" in config.weights and not teacher:
+        if getattr(args, "kd", 0):
+            raise WrongCall("--kd needs a teacher: give --init or --teacher, or leave --kd out.")
+        print("Without --init or --teacher there is no teacher, so the loss kd is left out.", file=sys.stderr)
+        config = dataclasses.replace(config, kd=0.0)
+    return config
+
+
+def read_start(init: str | None, towers: str | None) -> Start:
+    """A run of ours, a checkpoint of transformers in a folder or on a hub, or nothing."""
+    if not init:
+        return Start(towers or ModelConfig.towers, None, Tokenizer.of())
+    if (Path(init) / "checkpoints").is_dir():
+        trained = load_run(init)
+        found, clip = trained.config.towers, trained.model.towers.clip
+        start = Start(found, clip, trained.tokenizer, trained.model if trained.model.fused else None)
+    else:
+        found, clip = CHECKPOINT_TOWERS, clip_from_checkpoint(init)
+        start = Start(found, clip, checkpoint_tokenizer(init))
+    if towers not in (None, found):
+        raise WrongCall(f"--towers {towers} contradicts --init {init}, which brings its own towers; leave it out.")
+    return start
+
+
+def checkpoint_tokenizer(name: str) -> Tokenizer:
+    """The tokenizer beside a checkpoint, or CLIP's own where a folder has none."""
+    try:
+        return Tokenizer.of(name)
+    except BadTokenizer:
+        print(f"{name} holds no tokenizer; CLIP's original one is used.", file=sys.stderr)
+        return Tokenizer.of()
+
+
+def take_over(model: KnowledgeClip, whole: KnowledgeClip) -> None:
+    """The fusion and what is around it from another Knowledge-CLIP of the same shape; E2R's classes by their names."""
+    own, new = model.state_dict(), whole.state_dict()
+    heads = ("relation_head.2.weight", "relation_head.2.bias")
+    for name, value in own.items():
+        if name not in heads and (name not in new or new[name].shape != value.shape):
+            raise WrongCall("--init is a Knowledge-CLIP of another shape; leave out the flags that shape the network.")
+    for name in heads:
+        rows = own[name].clone()
+        for row, relation in enumerate(model.relations):
+            if relation in whole.relations:
+                rows[row] = new[name][whole.relations.index(relation)]
+        new[name] = rows
+    model.load_state_dict(new)
+
+
+def check_teacher(teacher: CLIPModel, clip: CLIPModel) -> None:
+    taught, own = Towers(teacher), Towers(clip)
+    if taught.image_size != own.image_size or taught.context < own.context:
+        raise WrongCall(
+            f"The teacher sees pictures of {taught.image_size} pixels and {taught.context} tokens, the model "
+            f"{own.image_size} and {own.context}; choose a teacher of the same input."
+        )
+
+
+def relation_names(projection: Projection) -> list[str]:
+    """E2R's classes: the type of each relation, and the words of those that share the common type."""
+    return [each.text if each.type == COMMON_TYPE else each.type for each in projection.relations]
+
+
+def warn_without_pairs(projection: Projection) -> None:
+    if IMAGE_OF not in relation_names(projection):
+        print(f"The graph has no {IMAGE_OF} triples, so that the losses kd and clip are 0.", file=sys.stderr)
