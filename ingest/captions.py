@@ -5,7 +5,7 @@ non-commercial research, pictures with their photographers; COCO annotations CC 
 To get it: from their authors' sites; keep the folders as they unpack. `--path` is that folder, or the file in it.
 
   Flickr  `NAME.jpg#k TAB caption`; split lists (..trainImages.txt, ..devImages.txt, ..testImages.txt) beside it say
-          what is train, valid and test: a picture in none of them is left out. Pictures in images/, Flicker8k_Dataset/ ...
+          what is train, valid and test: a picture in none of them is left out. Pictures in images/ ...
   COCO    annotations/captions_train2017.json with pictures in train2017/, and so on; the file's name gives the split.
 
 Entities   image `SOURCE:image/..` and caption `SOURCE:caption/..` with the words as its text

@@ -67,7 +67,7 @@ PICTURES_OF_A_KIND = 16
 CLASSED_PICTURES = 1
 
 #: How the phrases are shared out among their forms, in triples (see `_phrases`).
-PHRASE_FORMS = {"synonym": 0.3, "colour": 0.2, "second synonym": 0.2, "hypernym": 0.3}
+PHRASE_FORMS = {"synonym": 0.3, "colour": 0.25, "second synonym": 0.25, "hypernym": 0.2}
 
 RELATIONS = (
     Relation("IMAGE_OF", "image of"),

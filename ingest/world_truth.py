@@ -40,8 +40,8 @@ class Settings:
         for name in ("pictures", "scenes", "seed"):
             if getattr(self, name) < 0:
                 raise BadSource(f"A world cannot have {name} = {getattr(self, name)}: give 0 or more.")
-        if not 0 <= self.phrase_share < 1:
-            raise BadSource(f"phrase_share is {self.phrase_share}, a part of a whole from 0 to below 1 is needed.")
+        if not 0 <= self.phrase_share <= 0.7:
+            raise BadSource(f"phrase_share is {self.phrase_share}: there are phrases for a part from 0 to 0.7.")
 
     @property
     def test_pictures(self) -> int:

@@ -52,7 +52,7 @@ COLOURS = (
     Colour("blue", "cobalt", (44, 100, 214)),
     Colour("purple", "mulberry", (132, 60, 172)),
     Colour("pink", "rosy", (250, 146, 190)),
-    Colour("black", "sable", (44, 44, 50)),
+    Colour("grey", "leaden", (92, 94, 104)),
 )
 
 #: What a picture of one object is called. `{colour}` and `{kind}` are replaced.
