@@ -26,6 +26,8 @@ _MERGES = 49152 - 256 - 2
 
 _CHUNK = 8192
 
+_WANTED = "Name a folder with tokenizer.json, or with vocab.json and merges.txt."
+
 
 class BadTokenizer(KgError):
     """A checkpoint whose tokenizer cannot be read."""
@@ -45,12 +47,12 @@ class Tokenizer:
             return cls(_original())
         local = Path(checkpoint).is_dir()
         try:
-            return cls(CLIPTokenizer.from_pretrained(str(checkpoint), local_files_only=local))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadTokenizer(
-                f"No CLIP tokenizer can be read from {checkpoint} ({error}); name a folder that holds tokenizer.json, "
-                "or vocab.json and merges.txt."
-            ) from error
+            tokenizer = CLIPTokenizer.from_pretrained(str(checkpoint), local_files_only=local)
+        except Exception as error:  # the tokenizers library raises nothing narrower for a broken file
+            raise BadTokenizer(f"No CLIP tokenizer can be read from {checkpoint}: {error}. {_WANTED}") from error
+        if tokenizer.vocab_size <= len(tokenizer.all_special_ids):  # what transformers makes of a folder without files
+            raise BadTokenizer(f"{checkpoint} holds no CLIP tokenizer. {_WANTED}")
+        return cls(tokenizer)
 
     def encode(self, texts: Sequence[str], context: int) -> tuple[Int64[np.ndarray, "q l"], Int64[np.ndarray, " q"]]:
         """Tokens with start and end, padded with zeros to the longest text here, cut to `context` with the end kept."""

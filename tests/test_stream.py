@@ -1,0 +1,233 @@
+"""The stream's batches show what the graph says, in order, and its thread ends whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import fields
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from kgstore import open_store
+from kgstore.errors import BadImage, BadProjection
+from kgstore.images import ImageRoots
+from kgstore.projection import Projection, project
+from kgstore.recipes import load_recipe
+from model.batch import Batch, TripleSample
+from model.pictures import pictures_of, pixels_of
+from model.sampler import Sampler
+from model.stream import Stream
+from model.tokens import Tokenizer, text_tokens
+from model.views import Views
+from tests.sampling_graph import BROKEN, random_graph
+
+SIDE, CONTEXT = 8, 12
+
+
+class Data(NamedTuple):
+    projection: Projection
+    roots: ImageRoots
+    cache: Path
+    tokenizer: Tokenizer
+
+    def views(self, **options: float) -> Views:
+        return Views(
+            self.projection, self.tokenizer, side=SIDE, context=CONTEXT, cache=self.cache, roots=self.roots, **options
+        )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    folder = tmp_path_factory.mktemp("stream")
+    (folder / "pictures").mkdir()
+    with open_store(folder / "graph") as store:
+        random_graph().load(store, folder / "pictures")
+        projection = project(store, load_recipe("all"), folder / "projection")
+    return Data(projection, ImageRoots(projection.image_roots), folder, Tokenizer.of())
+
+
+def sampler(data: Data) -> Sampler:
+    return Sampler(data.projection, batch_size=24, shares={"IMAGE_OF": 0.5}, fanout=(3, 2), seed=1)
+
+
+def entities_of(drawn: TripleSample) -> np.ndarray:
+    """The global numbers of a batch's entities, in the order of their local ones."""
+    return np.unique(np.concatenate([drawn.head, drawn.tail, drawn.neighbourhood.head, drawn.neighbourhood.tail]))
+
+
+def equal(first: Batch, second: Batch) -> bool:
+    return all(torch.equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(Batch))
+
+
+def test_a_batch_shows_each_entity_by_one_of_its_pictures_or_texts(data: Data) -> None:
+    projection, views = data.projection, data.views()
+    drawn = sampler(data).sample(3)
+    batch = views.batch(drawn)
+    entities = entities_of(drawn)
+    assert len(batch.is_picture) == len(entities) == len(batch.pixels) + len(batch.tokens)
+    for local, number in enumerate(entities.tolist()):
+        row = int(batch.row[local])
+        if batch.is_picture[local]:
+            shown = [pixels_of(data.roots, each, SIDE) for each in projection.images(number) if each != BROKEN]
+            assert any(np.array_equal(batch.pixels[row].numpy(), pixels) for pixels in shown)
+        else:
+            texts = projection.texts(number) or (projection.name(number),)
+            tokens, lengths = data.tokenizer.encode(texts, CONTEXT)
+            said = [tokens[i, : lengths[i]].tolist() for i in range(len(texts))]
+            assert batch.tokens[row, : batch.lengths[row]].tolist() in said
+            assert not batch.tokens[row, batch.lengths[row] :].any()
+    assert (entities[batch.head] == drawn.head).all()
+    assert (entities[batch.edge_tail] == drawn.neighbourhood.tail).all()
+
+
+def test_a_batch_encodes_each_relation_once(data: Data) -> None:
+    drawn = sampler(data).sample(0)
+    batch = data.views().batch(drawn)
+    assert (batch.relation_class[batch.relation].numpy() == drawn.relation).all()
+    assert (batch.relation_class[batch.edge_relation].numpy() == drawn.neighbourhood.relation).all()
+    words = [data.projection.relations[number].text for number in batch.relation_class.tolist()]
+    tokens, lengths = data.tokenizer.encode(words, CONTEXT)
+    assert batch.relation_tokens.tolist() == tokens.tolist()
+    assert batch.relation_lengths.tolist() == lengths.tolist()
+
+
+def test_a_batch_knows_its_false_negatives_and_its_pairs(data: Data) -> None:
+    projection = data.projection
+    held = set(zip(projection.head.tolist(), projection.relation.tolist(), projection.tail.tolist(), strict=True))
+    for step in range(5):
+        drawn = sampler(data).sample(step)
+        batch = data.views().batch(drawn)
+        b = len(drawn.head)
+        for i in range(b):
+            for j in range(b):
+                assert bool(batch.known[i, j]) == ((drawn.head[j], drawn.relation[j], drawn.tail[i]) in held)
+        assert bool(batch.known.diagonal().all())
+        pairs = batch.pairs.tolist()
+        assert len({int(batch.head[i]) for i in pairs}) == len(pairs)
+        may_pair = {
+            int(batch.head[i])
+            for i in range(b)
+            if projection.relations[drawn.relation[i]].type == "IMAGE_OF"
+            and batch.is_picture[batch.head[i]]
+            and not batch.is_picture[batch.tail[i]]
+        }
+        assert {int(batch.head[i]) for i in pairs} == may_pair
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.3, 0.2, 0.4), (1.0, 1, 1)])
+def test_the_picture_share_decides_between_pictures_and_texts(
+    data: Data, share: float, least: float, most: float
+) -> None:
+    views = data.views(picture_share=share)
+    has_both = np.array(
+        [
+            bool(data.projection.texts(number)) and bool(set(data.projection.images(number)) - {BROKEN})
+            for number in range(data.projection.entity_count)
+        ]
+    )
+    shown = []
+    for step in range(40):
+        drawn = sampler(data).sample(step)
+        shown.append(views.batch(drawn).is_picture.numpy()[has_both[entities_of(drawn)]])
+    assert least <= np.concatenate(shown).mean() <= most
+
+
+def test_the_stream_gives_what_the_sampler_and_views_give_from_any_step(data: Data) -> None:
+    views = data.views()
+    with Stream(sampler(data), views) as stream:
+        first = list(islice(stream, 8))
+    with Stream(sampler(data), views, start_step=5, prefetch=1) as stream:
+        resumed = list(islice(stream, 3))
+    assert [step for step, _ in first] == list(range(8))
+    assert [step for step, _ in resumed] == [5, 6, 7]
+    for (_, before), (_, after) in zip(first[5:], resumed, strict=True):
+        assert equal(before, after)
+    assert equal(first[2][1], views.batch(sampler(data).sample(2)))
+
+
+def test_closing_leaves_no_thread(data: Data) -> None:
+    before = set(threading.enumerate())
+    stream = Stream(sampler(data), data.views(), prefetch=2)
+    next(stream)
+    assert set(threading.enumerate()) - before
+    stream.close()
+    stream.close()
+    assert set(threading.enumerate()) - before == set()
+    assert list(stream) == []
+    assert stream.waited > 0
+
+
+class Failing(Sampler):
+    """Draws three batches and then meets trouble, as a sampler over a lost disk would."""
+
+    error: Exception = OSError("the disk is gone")
+
+    def sample(self, step: int) -> TripleSample:
+        if step == 3:
+            raise self.error
+        return super().sample(step)
+
+
+def test_an_exception_in_the_thread_reaches_the_loop_with_its_cause(data: Data) -> None:
+    before = set(threading.enumerate())
+    stream = Stream(Failing(data.projection, batch_size=8), data.views())
+    assert [step for step, _ in islice(stream, 3)] == [0, 1, 2]
+    with pytest.raises(RuntimeError, match="step 3") as caught:
+        next(stream)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert set(threading.enumerate()) - before == set()
+
+
+def test_an_error_of_ours_reaches_the_loop_as_it_is(data: Data) -> None:
+    failing = Failing(data.projection, batch_size=8)
+    failing.error = BadProjection("Project again.")
+    with pytest.raises(BadProjection, match=r"Project again\."):
+        list(Stream(failing, data.views()))
+
+
+def test_a_broken_picture_is_counted_and_its_entity_shown_by_something_else(data: Data) -> None:
+    views = data.views(picture_share=1.0)
+    assert list(views.pictures.failed) == [BROKEN]
+    assert "cannot be decoded" in views.pictures.failed[BROKEN]
+    number = data.projection.numbers(["s:é7"])
+    assert BROKEN in data.projection.images(int(number[0]))
+    drawn = sampler(data).sample(0)
+    for step in range(10):
+        views.batch(TripleSample(step, number, drawn.relation[:1], number, drawn.neighbourhood))
+    has_neither = [
+        not data.projection.texts(number) and not set(data.projection.images(number)) - {BROKEN}
+        for number in range(data.projection.entity_count)
+    ]
+    assert views.by_name == sum(has_neither) > 0
+
+
+def test_pictures_and_tokens_are_made_once(data: Data) -> None:
+    data.views()
+    cached = sorted((path, path.stat().st_mtime_ns) for path in data.cache.glob("pictures-*/*"))
+    tokens = sorted((path, path.stat().st_mtime_ns) for path in data.projection.directory.glob("tokens-*/*"))
+    assert cached
+    assert tokens
+    data.views()
+    assert sorted((path, path.stat().st_mtime_ns) for path in data.cache.glob("pictures-*/*")) == cached
+    assert sorted((path, path.stat().st_mtime_ns) for path in data.projection.directory.glob("tokens-*/*")) == tokens
+    assert not list(data.cache.glob("*.part-*"))
+
+
+def test_a_picture_folder_that_is_gone_is_one_sentence(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match=r"None of the .* pictures can be opened.*--images s=DIR"):
+        pictures_of(data.projection, ImageRoots({"s": tmp_path}), SIDE, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_of_a_projection_have_the_tokens_that_the_tokenizer_gives(data: Data) -> None:
+    held = text_tokens(data.projection, data.tokenizer, CONTEXT)
+    for number in range(data.projection.entity_count):
+        texts = data.projection.texts(number) or (data.projection.name(number),)
+        tokens, lengths = held.padded(np.arange(held.owner[number], held.owner[number + 1]))
+        expected, expected_lengths = data.tokenizer.encode(texts, CONTEXT)
+        assert tokens.tolist() == expected.tolist()
+        assert lengths.tolist() == expected_lengths.tolist()
