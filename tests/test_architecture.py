@@ -48,7 +48,7 @@ def test_imports_have_no_cycles() -> None:
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("neo4j", {"kgstore.neo4j_store"}), ("ladybug", {"kgstore.ladybug_store"})],
+    [("neo4j", {"kgstore.neo4j_driver"}), ("ladybug", {"kgstore.ladybug_engine"})],
 )
 def test_each_driver_is_imported_in_one_file(library: str, home: set[str]) -> None:
     assert importers(library) == home
