@@ -18,22 +18,20 @@ from model.track import Run
 
 HITS, PICTURES, HEADS = 40, 12, 20
 WORDS, MEANING, RELATION = "By words", "By meaning", "By relation"
-MODES = {"words": WORDS, "meaning": MEANING, "relation": RELATION}
 
 
 def draw() -> None:
     st.title("Search")
     mode = st.segmented_control(
         "How",
-        list(MODES),
+        [WORDS, MEANING, RELATION],
         key="mode",
         bind="query-params",
-        default="words",
+        default=WORDS,
         required=True,
-        format_func=MODES.__getitem__,
         label_visibility="collapsed",
     )
-    {"words": by_words, "meaning": by_meaning, "relation": by_relation}[mode or "words"]()
+    {WORDS: by_words, MEANING: by_meaning, RELATION: by_relation}[mode or WORDS]()
 
 
 def by_words() -> None:

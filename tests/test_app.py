@@ -1,0 +1,366 @@
+"""The pages' logic by Streamlit's own test driver, on a real embedded graph; the routes by a test client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
+
+from app.curves import curve_points, thinned
+from app.escape import escape, one_line, shorten
+from app.headers import SecurityHeaders
+from app.metrics import rows_of
+from app.neighbourhood import MOST_ENTITIES, Neighbourhood
+from app.pictures import IMAGE_ROUTE, picture_url
+from app.serve import streamlit_options
+from app.settings import Settings, use
+from app.shared import close_graph, graph
+from app.vendor import VIS_NETWORK_ROUTE, vis_network_address
+from app.words import duration, score_text
+from kgstore import Entity, Triple, open_store
+from model.track import Run, RunWriter
+from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
+
+MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Path]:
+    use(Settings(str(tmp_path / "graph.lbug"), tmp_path / "runs"))
+    yield tmp_path
+    close_graph()
+
+
+@pytest.fixture
+def filled(empty: Path) -> Path:
+    fill(graph(), empty)
+    return empty
+
+
+def page(name: str, **query: str) -> AppTest:
+    """A page, drawn, without an error on it."""
+    test = AppTest.from_file(MAIN, default_timeout=30)
+    test.switch_page(f"views/{name}.py")
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def words(test: AppTest) -> str:
+    """All that the page says outside its components."""
+    parts = [
+        *test.title,
+        *test.subheader,
+        *test.markdown,
+        *test.caption,
+        *test.text,
+        *test.info,
+        *test.error,
+        *test.code,
+    ]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def components(test: AppTest) -> str:
+    """The data of the page's components, as JSON."""
+    return "\n".join(
+        json.dumps(json.loads(element.proto.json), ensure_ascii=False) for element in test.get("bidi_component")
+    )
+
+
+# --- pages ---
+
+
+def test_an_empty_graph_says_which_command_fills_it(empty: Path) -> None:
+    shown = words(page("home"))
+    assert "The graph is empty" in shown
+    assert "python -m ingest world" in shown
+
+
+def test_home_shows_counts_pictures_and_what_waits(filled: Path) -> None:
+    test = page("home")
+    assert {metric.label: metric.value for metric in test.metric}["Entities"] == str(3 + 2 * PICTURES)
+    assert {metric.label: metric.value for metric in test.metric}["Predictions waiting"] == "3"
+    assert "/image/t/0.png" in components(test)
+    assert '"name": "image of"' in components(test)
+
+
+@pytest.mark.parametrize("name", ["home", "search", "entity", "review", "training", "query"])
+def test_every_page_of_an_empty_graph_says_something(empty: Path, name: str) -> None:
+    test = page(name)
+    assert not test.error
+    assert test.title[0].value
+
+
+def test_search_forgives_a_typo(filled: Path) -> None:
+    test = page("search", q="crat")
+    assert '"id": "t:crate"' in components(test)
+
+
+def test_search_without_a_hit_says_so(filled: Path) -> None:
+    assert "Nothing is called" in words(page("search", q="zzzzqqqq"))
+
+
+@pytest.mark.parametrize("mode", ["By meaning", "By relation"])
+def test_search_by_a_model_says_when_there_is_none(filled: Path, mode: str) -> None:
+    assert "none among the runs" in words(page("search", mode=mode))
+
+
+def test_an_entity_shows_its_texts_facts_and_neighbours(filled: Path) -> None:
+    test = page("entity", id="t:box")
+    assert test.title[0].value == "box"
+    assert "a thing with six sides" in words(test)
+    assert '"title": "is a →"' in components(test)
+    assert '"from": "t:crate"' in components(test)
+
+
+def test_a_missing_entity_is_a_sentence(filled: Path) -> None:
+    test = page("entity", id="t:nobody")
+    assert "nobody" in test.error[0].value
+
+
+def test_a_prediction_is_accepted_undone_and_rejected(filled: Path) -> None:
+    last = f"t:picture/{PICTURES - 1}"
+    test = page("entity", id=last)
+    press(test, "Accept")
+    assert graph().predictions(decision="accepted")[0].head == last
+    assert '"accepted": true' in components(test)
+    press(test, "Undo")
+    assert len(graph().predictions()) == 3
+    press(test, "Reject")
+    assert graph().predictions(decision="rejected")[0].head == last
+    assert "rejected" in words(test)
+
+
+def press(test: AppTest, label: str) -> None:
+    next(button for button in test.button if button.label == label).click().run()
+    assert not test.exception
+    assert not test.error
+
+
+def test_review_goes_through_the_queue_best_first(filled: Path) -> None:
+    test = page("review")
+    press(test, "Accept")
+    press(test, "Reject")
+    press(test, "Skip")
+    held = graph().statistics()
+    assert (held.accepted, held.rejected, held.waiting) == (1, 1, 1)
+    assert graph().predictions(decision="accepted")[0].head == f"t:picture/{PICTURES - 3}"
+    press(test, "Undo the last decision")
+    assert graph().statistics().rejected == 0
+    press(test, "Accept")
+    press(test, "Accept")
+    assert "Nothing waits here" in test.success[0].value
+
+
+def test_query_answers_and_refuses(filled: Path) -> None:
+    test = page("query")
+    test.text_area[0].set_value("MATCH (e:Entity) RETURN e.kind AS kind, count(*) AS n ORDER BY kind").run()
+    assert dict(test.dataframe[0].value.values.tolist())["image"] == PICTURES
+    test.text_area[0].set_value("MATCH (e:Entity) SET e.name = 'x'").run()
+    assert test.error
+    assert graph().entity("t:box").name == "box"
+
+
+@pytest.mark.parametrize("store", ["bolt://127.0.0.1:9"])
+def test_a_server_that_is_down_is_a_sentence_on_every_page(tmp_path: Path, store: str) -> None:
+    use(Settings(store, tmp_path / "runs"))
+    for name in ("home", "search", "entity", "review", "query"):
+        test = AppTest.from_file(MAIN, default_timeout=60)
+        test.switch_page(f"views/{name}.py").run()
+        assert not test.exception
+        assert "127\\.0\\.0\\.1" in test.error[0].value, name
+    assert not page("training").error
+
+
+# --- names from data ---
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_escaped_text_keeps_no_markup(text: str) -> None:
+    escaped = escape(text)
+    assert "\n" not in escaped
+    assert all(escaped[place - 1] == "\\" for place, letter in enumerate(escaped) if letter in "<>[]!*`$:_#" and place)
+
+
+def test_one_line_drops_control_characters_and_direction_overrides() -> None:
+    assert one_line("a\nb\x00c\u202ed\u202c") == "a b c" + "d"
+    assert shorten("x" * 50, 10) == "x" * 9 + "…"
+
+
+def test_pages_with_hostile_names_are_drawn(filled: Path) -> None:
+    ids = hostile(graph())
+    for test in (page("entity", id=ids[0]), page("entity", id=ids[1]), page("search", q="emoji"), page("review")):
+        assert not test.error
+        for part in (*test.title, *test.subheader, *test.markdown, *test.caption):
+            assert "](http" not in str(part.value)
+    assert not page("home").error
+
+
+# --- the graph view's part of the graph ---
+
+
+def test_a_neighbourhood_grows_where_it_is_expanded(filled: Path) -> None:
+    shown = Neighbourhood("t:crate")
+    shown.refresh(graph(), graph().entity("t:crate"), [])
+    assert set(shown.entities) == {"t:crate", "t:box"}
+    shown.expand(graph(), "t:box")
+    assert "t:thing" in shown.entities
+    assert shown.hidden(graph().neighbour_counts("t:box"), "t:box")
+
+
+def test_a_neighbourhood_stops_at_its_limit_and_says_so(empty: Path) -> None:
+    leaves = [Entity(f"t:{number}") for number in range(MOST_ENTITIES + 50)]
+    graph().write([Entity("t:hub"), *leaves], [Triple("t:hub", "HAS", leaf.id) for leaf in leaves])
+    shown = Neighbourhood("t:hub")
+    shown.refresh(graph(), graph().entity("t:hub"), [])
+    shown.expand(graph(), "t:hub", limit=1000)
+    assert len(shown.entities) == MOST_ENTITIES
+    assert "full" in shown.message
+
+
+# --- routes ---
+
+
+@pytest.fixture
+def client(filled: Path) -> TestClient:
+    middleware = [Middleware(SecurityHeaders, hosts=("localhost",))]
+    server = Starlette(routes=[VIS_NETWORK_ROUTE, IMAGE_ROUTE], middleware=middleware)
+    return TestClient(server, base_url="http://localhost:8501")
+
+
+def test_a_picture_comes_as_a_thumbnail_large_enough_to_draw(client: TestClient) -> None:
+    answer = client.get(picture_url("t/3.png", 160))
+    assert answer.headers["content-type"] == "image/png"
+    assert Image.open(BytesIO(answer.content)).size == (64, 64)
+    again = client.get(picture_url("t/3.png", 160), headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_a_region_comes_as_its_crop_or_in_its_place(client: TestClient, filled: Path) -> None:
+    Image.new("RGB", (400, 200), "white").save(filled / "pictures" / "wide.png")
+    crop = client.get(picture_url("t/wide.png#xywh=10,20,100,50", 320))
+    assert Image.open(BytesIO(crop.content)).size == (100, 50)
+    place = client.get(picture_url("t/wide.png#xywh=10,20,100,50", 320, region="place"))
+    assert Image.open(BytesIO(place.content)).size == (320, 160)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/image/t/none.png",
+        "/image/t/..%2F..%2Fgraph.lbug",
+        "/image/other/0.png",
+        "/image/t/%2Fetc%2Fpasswd",
+        "/image/t",
+    ],
+)
+def test_what_is_no_picture_of_the_graph_is_not_served(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_vis_network_comes_out_of_the_wheel(client: TestClient) -> None:
+    answer = client.get(vis_network_address())
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    assert "vis-network" in answer.text[:1000]
+
+
+def test_every_answer_forbids_other_servers_and_other_names_get_none(client: TestClient) -> None:
+    assert "connect-src 'self'" in client.get("/image/t/0.png").headers["content-security-policy"]
+    assert client.get("/image/t/0.png", headers={"host": "evil.example"}).status_code == 421
+    assert client.get("/_stcore/metrics").status_code == 404
+
+
+def test_streamlit_reports_to_nobody_and_shows_no_tracebacks(tmp_path: Path) -> None:
+    options = streamlit_options(Settings("graph", tmp_path), "127.0.0.1", 8501)
+    assert options["browser.gatherUsageStats"] is False
+    assert options["server.showEmailPrompt"] is False
+    assert options["client.showErrorDetails"] == "none"
+
+
+# --- training ---
+
+
+def write_run(folder: Path, steps: int, name: str = "first") -> Run:
+    write_settings(folder / "runs" / name)
+    with RunWriter(folder / "runs" / name).begin(steps) as writer:
+        writer.log([{"step": n, "seconds": n / 10, "loss": 5.0 / n, "clip": 5.0 / n} for n in range(1, steps + 1)])
+    return Run(folder / "runs" / name)
+
+
+def test_training_shows_a_run_with_its_state_and_curves(empty: Path) -> None:
+    write_run(empty, 50)
+    test = page("training", run="first")
+    assert "step 50 of 50" in test.get("progress")[0].proto.text
+    assert len(test.get("vega_lite_chart")) == 2
+
+
+def test_a_damaged_run_is_a_sentence(empty: Path) -> None:
+    run = write_run(empty, 5)
+    (run.directory / "status.json").write_text("{", encoding="utf-8")
+    (run.directory / "results.json").write_text("nonsense", encoding="utf-8")
+    test = page("training", run="first")
+    assert "damaged" in test.error[0].value
+    assert not page("home").exception
+
+
+def test_a_run_that_is_not_there_is_a_sentence(empty: Path) -> None:
+    write_run(empty, 5)
+    assert "no run" in page("training", run="gone").warning[0].value
+
+
+def test_metrics_are_read_on_and_a_resumed_run_takes_rows_back(tmp_path: Path) -> None:
+    run = write_run(tmp_path, 20)
+    assert len(rows_of(run)) == 20
+    with RunWriter(run.directory).begin(30, step=10) as writer:
+        writer.log([{"step": n, "seconds": 1.0, "loss": 0.5} for n in range(11, 16)])
+    rows = rows_of(run)
+    assert [row["step"] for row in rows] == list(range(1, 16))
+    assert rows[-1]["loss"] == 0.5
+
+
+def test_thinning_keeps_the_ends_and_the_extremes() -> None:
+    steps = np.arange(100_000, dtype=float)
+    values = np.sin(steps / 5000)
+    values[40_123], values[70_001] = 9.0, -9.0
+    x, y = thinned(steps, values)
+    assert len(x) <= 1100
+    assert (x[0], x[-1], y.max(), y.min()) == (0, 99_999, 9.0, -9.0)
+    assert (np.diff(x) > 0).all()
+
+
+def test_curves_leave_out_runs_without_the_metric() -> None:
+    points = curve_points({"a": [{"step": 1, "kd": 1.0}], "b": [{"step": 1}]}, "kd", smoothing=0.5)
+    assert points["run"].tolist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4, "4 s"), (60, "1 min"), (125, "2 min 5 s"), (7260, "2 h 1 min"), (90000, "1 d")]
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("score", "text"), [(None, ""), (0.123456, "0.12"), (123.456, "123"), (12345.6, "12,346")])
+def test_scores_show_no_eight_decimals(score: float | None, text: str) -> None:
+    assert score_text(score) == text
+
+
+def test_the_store_is_given_back_when_the_app_ends(filled: Path) -> None:
+    close_graph()
+    with open_store(filled / "graph.lbug") as store:
+        assert store.statistics().waiting == 3
