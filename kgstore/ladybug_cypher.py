@@ -1,0 +1,62 @@
+"""The border between Cypher as users write it and the embedded store's: table names, type(r), `when`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from kgstore.cypher import Token, tokens
+
+#: Names of tables are compared without regard to case, so a relation type may not be called like a node table.
+NODE_TABLES = ("Entity", "Relation", "Source", "Graph")
+_TAKEN = frozenset(name.upper() for name in NODE_TABLES)
+_FUNCTIONS = {"TYPE": "label", "RAND": "random"}
+#: A keyword here, and a property of our relations.
+_RESERVED = ("WHEN",)
+
+
+def table_of(type_: str) -> str:
+    """The relation table of a type; no type made from words ends in an underscore."""
+    return f"{type_}_" if type_ in _TAKEN else type_
+
+
+def type_of(table: str) -> str:
+    """The type that a relation table holds."""
+    return table[:-1] if table[:-1] in _TAKEN else table
+
+
+def for_ladybug(cypher: str, tables: Collection[str] = ()) -> str:
+    """The query in the embedded store's words.
+
+    type(r) becomes label(r), rand() random(), r.when gets its quotes. `tables` are the relation tables there are: if
+    one of them has a changed name, it is put in and taken out too.
+    """
+    changed = {type_of(table): table for table in tables if type_of(table) != table}
+    pieces = list(tokens(cypher))
+    solid = [at for at, piece in enumerate(pieces) if piece.kind not in ("space", "comment")]
+    answer = [piece.text for piece in pieces]
+    brackets = 0
+    for place, at in enumerate(solid):
+        piece = pieces[at]
+        before = pieces[solid[place - 1]].text if place else ""
+        after = pieces[solid[place + 1]].text if place + 1 < len(solid) else ""
+        brackets += (piece.text == "[") - (piece.text == "]")
+        if piece.word in _FUNCTIONS and after == "(" and before != ".":
+            answer[at] = _FUNCTIONS[piece.word]
+            if piece.word == "TYPE" and changed:
+                _take_out_changed_names(answer, pieces, solid, place)
+        elif piece.word in _RESERVED and before == ".":
+            answer[at] = f"`{piece.text}`"
+        elif brackets and before in (":", "|") and piece.kind in ("name", "quoted") and piece.name in changed:
+            answer[at] = f"`{changed[piece.name]}`"
+    return "".join(answer)
+
+
+def _take_out_changed_names(answer: list[str], pieces: list[Token], solid: list[int], place: int) -> None:
+    """label(r) becomes regexp_replace(label(r), '_$', '')."""
+    depth = 0
+    for at in solid[place + 1 :]:
+        depth += (pieces[at].text == "(") - (pieces[at].text == ")")
+        if depth == 0:
+            answer[at] += ", '_$', '')"
+            answer[solid[place]] = f"regexp_replace({answer[solid[place]]}"
+            return

@@ -1,0 +1,531 @@
+"""The embedded store: a graph in a LadybugDB file, one table of entities and one of each relation type.
+
+Measured on 0.22 (2 cores): COPY rewrites the table it adds to, so it serves where a table at least doubles; else rows
+are created, 50 k/s whatever the size. MERGE loses rows silently, so what is there is read first (190 k/s), the merged
+values are made in kgstore.merge, and the numbers of rows are compared after each step.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from kgstore import merge
+from kgstore.errors import StoreUnavailable, UnknownEntity
+from kgstore.guard import require_reading
+from kgstore.ladybug_cypher import for_ladybug, table_of, type_of
+from kgstore.ladybug_engine import LadybugEngine
+from kgstore.ladybug_reader import LadybugReader
+from kgstore.lock import FileLock
+from kgstore.records import (
+    TRIPLE_FIELDS,
+    entities_of,
+    entity_table,
+    triple_table,
+    triples_of,
+)
+from kgstore.search import SearchIndex
+from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
+from kgstore.values import (
+    COMMON_TYPE,
+    Decision,
+    Direction,
+    Entity,
+    Hit,
+    NeighbourCount,
+    Relation,
+    Rows,
+    Source,
+    Statistics,
+    Triple,
+    TripleKey,
+    Written,
+    relation_text,
+)
+
+#: Relations read at a time when all are read.
+CHUNK = 500_000
+
+NODE_TABLES = (
+    "CREATE NODE TABLE IF NOT EXISTS Entity(id STRING PRIMARY KEY, kind STRING, name STRING, texts STRING[], "
+    "images STRING[], sources STRING[], split STRING)",
+    "CREATE NODE TABLE IF NOT EXISTS Relation(type STRING PRIMARY KEY, text STRING)",
+    "CREATE NODE TABLE IF NOT EXISTS Source(name STRING PRIMARY KEY, path STRING, image_root STRING, done INT64, "
+    "complete BOOLEAN)",
+    "CREATE NODE TABLE IF NOT EXISTS Graph(id STRING PRIMARY KEY, revision INT64, entity_revision INT64)",
+)
+RELATION_TABLE = (
+    "CREATE REL TABLE IF NOT EXISTS <table>(FROM Entity TO Entity, words STRING, weight DOUBLE, sources STRING[], "
+    "origin STRING, split STRING, score DOUBLE, run STRING, `when` STRING, decision STRING)"
+)
+ALL_TABLES = "CALL show_tables() RETURN name"
+RELATION_TABLES = "CALL show_tables() WHERE type = 'REL' RETURN name"
+
+ENTITIES_BY_ID = (
+    "LOAD FROM $ids MATCH (e:Entity {id: key}) RETURN e.id, e.kind, e.name, e.texts, e.images, e.sources, e.split"
+)
+MISSING_ENTITIES = (
+    "LOAD FROM $ids OPTIONAL MATCH (e:Entity {id: key}) WITH key, e WHERE e.id IS NULL RETURN key LIMIT 4"
+)
+COPY_ENTITIES = "COPY Entity FROM $rows"
+CREATE_ENTITIES = (
+    "LOAD FROM $rows CREATE (e:Entity {id: id, kind: kind, name: name, texts: texts, images: images, "
+    "sources: sources, split: split}) RETURN count(*)"
+)
+CHANGE_ENTITIES = (
+    "LOAD FROM $rows MATCH (e:Entity {id: id}) SET e.kind = kind, e.name = name, e.texts = texts, e.images = images, "
+    "e.sources = sources, e.split = split RETURN count(*)"
+)
+TRIPLES_BY_ENDS = (
+    "LOAD FROM $pairs MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) MATCH (h)-[r:<table>]->(t) "
+    "RETURN head, tail, <properties>"
+)
+COPY_TRIPLES = "COPY <table> FROM $rows"
+CREATE_TRIPLES = (
+    "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) CREATE (h)-[r:<table> {words: words, "
+    "weight: weight, sources: sources, origin: origin, split: split, score: score, run: run, `when`: at, "
+    "decision: decision}]->(t) RETURN count(*)"
+)
+CHANGE_TRIPLES = (
+    "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) MATCH (h)-[r:<table>]->(t) "
+    "WHERE r.words = words SET r.weight = weight, r.sources = sources, r.origin = origin, r.split = split, "
+    "r.score = score, r.run = run, r.`when` = at, r.decision = decision RETURN count(*)"
+)
+COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(*)"
+COUNT_TRIPLES = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*)"
+
+RELATIONS = "MATCH (n:Relation) RETURN n.type, n.text ORDER BY n.type"
+CREATE_RELATION = "CREATE (:Relation {type: $type, text: $text})"
+SOURCES = "MATCH (s:Source) RETURN s.name, s.path, s.image_root, s.done, s.complete ORDER BY s.name"
+SET_SOURCE = (
+    "MERGE (s:Source {name: $name}) SET s.path = $path, s.image_root = $image_root, s.done = $done, "
+    "s.complete = $complete"
+)
+REVISION = "MATCH (g:Graph) RETURN g.id, g.revision, g.entity_revision"
+FIRST_REVISION = "CREATE (:Graph {id: $id, revision: 0, entity_revision: 0})"
+SET_REVISION = "MATCH (g:Graph) SET g.revision = g.revision + 1, g.entity_revision = g.entity_revision + $entities"
+
+PICTURES = (
+    "MATCH (e:Entity) WHERE size(e.images) > 0 AND ($any OR list_contains($kinds, e.kind)) "
+    "RETURN e.id, e.kind, e.name, e.texts, e.images, e.sources, e.split ORDER BY e.id LIMIT $limit"
+)
+NEIGHBOUR_COUNTS = "MATCH (e:Entity {id: $id})<arrow>(:Entity) WHERE r.decision <> 'rejected' RETURN label(r), count(*)"
+NEIGHBOUR_TABLES = "MATCH (e:Entity {id: $id})<arrow>(:Entity) RETURN DISTINCT label(r)"
+NEIGHBOURS = (
+    "MATCH (e:Entity {id: $id})<arrow>(o:Entity) WHERE $rejected OR r.decision <> 'rejected' "
+    "RETURN o.id, <properties> ORDER BY r.weight DESC, o.id, r.words LIMIT $limit"
+)
+ARROWS: dict[Direction, str] = {"out": "-[r<table>]->", "in": "<-[r<table>]-"}
+PREDICTIONS = (
+    "MATCH (h:Entity)-[r]->(t:Entity) WHERE r.origin = 'predicted' AND ($decided_or_not OR r.decision = $decision) "
+    "AND ($any_type OR list_contains($tables, label(r))) AND ($run = '' OR r.run = $run) "
+    "RETURN h.id, label(r), t.id, <properties> ORDER BY r.score DESC, h.id, label(r), t.id LIMIT $limit"
+)
+COUNT_KINDS = "MATCH (e:Entity) RETURN e.kind, count(*)"
+COUNT_SOURCES = "MATCH (e:Entity) UNWIND e.sources AS s RETURN s, count(*)"
+COUNT_DECISIONS = "MATCH (:Entity)-[r]->(:Entity) WHERE r.origin = 'predicted' RETURN r.decision, count(*)"
+LAST_NUMBER = "MATCH (e:Entity) RETURN max(offset(id(e)))"
+ENTITY_RANGE = (
+    "MATCH (e:Entity) WHERE offset(id(e)) >= $first AND offset(id(e)) < $until "
+    "RETURN e.id, e.kind, e.name, e.texts, e.images, e.sources, e.split"
+)
+TRIPLE_RANGE = (
+    "MATCH (h:Entity)-[r:<table>]->(t:Entity) WHERE offset(id(h)) >= $first AND offset(id(h)) < $until "
+    "RETURN h.id, $type, t.id, <properties>"
+)
+#: The fields of a triple after head, type and tail.
+PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision"
+
+
+class LadybugStore:
+    """A graph in a file. See kgstore.store.GraphStore for what the methods promise."""
+
+    def __init__(self, path: Path) -> None:
+        self.uri = str(path)
+        if path.is_dir() or not path.parent.is_dir():
+            raise StoreUnavailable(
+                f"{path} cannot be an embedded graph: it is a folder or lies in none. Give the path of a file, new or "
+                "written by this program, in a folder that exists."
+            )
+        self._path = path
+        self._lock = FileLock(path.with_name(path.name + ".lock"), path)
+        self._changing = threading.Lock()  # held while the file changes, and while the reader needs it not to
+        self._using = threading.RLock()  # held for each use of the engine
+        self._reader: LadybugReader | None = None
+        self._closed = False
+        self._statistics: tuple[str, Statistics] | None = None
+        try:
+            self._engine = LadybugEngine(path)
+            try:
+                self._set_up()
+            except BaseException:
+                self._engine.close()
+                raise
+        except BaseException:
+            self._lock.close()
+            raise
+        self._index = SearchIndex(path.with_name(path.name + ".search"))
+
+    def _set_up(self) -> None:
+        tables = {name for (name,) in self._engine.run(ALL_TABLES)}
+        if "Graph" not in tables:
+            if tables:
+                raise StoreUnavailable(f"{self._path} is a database of another program; give another path.")
+            with self._engine.transaction():
+                for statement in (*NODE_TABLES, _on(COMMON_TYPE, RELATION_TABLE)):
+                    self._engine.run(statement)
+                self._engine.run(FIRST_REVISION, {"id": uuid.uuid4().hex})
+        self._tables = {name for (name,) in self._run(RELATION_TABLES)}
+
+    def _run(self, cypher: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        with self._using:
+            return self._engine.run(cypher, parameters)
+
+    # -- writing
+
+    def write(
+        self,
+        entities: Sequence[Entity] = (),
+        triples: Sequence[Triple] = (),
+        relations: Sequence[Relation] = (),
+        source: Source | None = None,
+    ) -> Written:
+        distinct, keyed = merge.by_id(entities), merge.by_key(triples)
+        with self._change():
+            self._require_ends(keyed, distinct)
+            written = self._write_entities(distinct)
+            for type_, group in merge.by_type(keyed.values()).items():
+                written += self._write_triples(type_, merge.triple_change(self._known_triples(type_, group), group))
+            catalogue = self._write_relations(relations, keyed)
+            marked = source is not None and self._write_source(source)
+            self._revise(written, catalogue or marked)
+        return written
+
+    def propose(self, predictions: Sequence[Triple]) -> Written:
+        keyed = merge.by_key(merge.as_proposals(predictions))
+        with self._change():
+            self._require_ends(keyed, {})
+            written = Written()
+            for type_, group in merge.by_type(keyed.values()).items():
+                written += self._write_triples(type_, merge.proposal_change(self._known_triples(type_, group), group))
+            catalogue = self._write_relations((), keyed)
+            self._revise(written, catalogue)
+        return written
+
+    def decide(self, key: TripleKey, decision: Decision) -> Triple:
+        asked = Triple(key.head, key.type, key.tail, key.words, origin="predicted", decision=decision)
+        with self._change():
+            known = self._known_triples(key.type, [asked]).get(key)
+            if known is None or known.origin != "predicted":
+                raise merge.unknown_prediction(key)
+            if known.decision == decision:
+                return known
+            triple = merge.decided(known, decision)
+            self._revise(self._write_triples(key.type, merge.Change([], [triple])))
+        return triple
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """One transaction, alone with the file."""
+        with self._changing, self._using:
+            self._forget_reader()
+            tables = set(self._tables)
+            try:
+                with self._engine.transaction():
+                    yield
+            except BaseException:
+                self._tables = tables
+                raise
+
+    def _require_ends(self, triples: Iterable[TripleKey], entities: Collection[str]) -> None:
+        ends = dict.fromkeys(end for key in triples for end in (key.head, key.tail) if end not in entities)
+        missing = self._run(MISSING_ENTITIES, {"ids": _keys(ends)}) if ends else []
+        merge.refuse_missing([id for (id,) in missing])
+
+    def _write_entities(self, entities: Mapping[str, Entity]) -> Written:
+        if not entities:
+            return Written()
+        there = {entity.id: entity for entity in entities_of(self._run(ENTITIES_BY_ID, {"ids": _keys(entities)}))}
+        change = merge.entity_change(there, entities.values())
+        if change.new:
+            before = self._run(COUNT_ENTITIES)[0][0]
+            rows = entity_table(change.new)
+            if len(change.new) > before:
+                self._run(COPY_ENTITIES, {"rows": rows})
+            else:
+                self._run(CREATE_ENTITIES, {"rows": rows})
+            _compare("entities", len(change.new), self._run(COUNT_ENTITIES)[0][0] - before)
+        if change.changed:
+            done = self._run(CHANGE_ENTITIES, {"rows": entity_table(change.changed)})[0][0]
+            _compare("entities", len(change.changed), done)
+        return Written(new_entities=len(change.new), changed_entities=len(change.changed))
+
+    def _known_triples(self, type_: str, triples: Sequence[Triple]) -> dict[TripleKey, Triple]:
+        """What the graph holds between the ends of the triples, all of one type."""
+        table = table_of(type_)
+        if table not in self._tables:
+            return {}
+        pairs = dict.fromkeys((triple.head, triple.tail) for triple in triples)
+        columns = pa.table({"head": [head for head, _ in pairs], "tail": [tail for _, tail in pairs]})
+        found = self._run(_on(table, TRIPLES_BY_ENDS), {"pairs": columns})
+        return {triple.key: triple for triple in triples_of((head, type_, tail, *rest) for head, tail, *rest in found)}
+
+    def _write_triples(self, type_: str, change: merge.Change[Triple]) -> Written:
+        table = table_of(type_)
+        if change.new:
+            if table not in self._tables:
+                self._run(_on(table, RELATION_TABLE))
+                self._tables.add(table)
+            count = _on(table, COUNT_TRIPLES)
+            before = self._run(count)[0][0]
+            rows = triple_table(change.new)
+            if len(change.new) > before:
+                ordered = ["head", "tail", *TRIPLE_FIELDS[3:]]
+                self._run(_on(table, COPY_TRIPLES), {"rows": rows.select(ordered)})
+            else:
+                self._run(_on(table, CREATE_TRIPLES), {"rows": _without_keyword(rows)})
+            _compare("relations", len(change.new), self._run(count)[0][0] - before)
+        if change.changed:
+            rows = _without_keyword(triple_table(change.changed))
+            done = self._run(_on(table, CHANGE_TRIPLES), {"rows": rows})[0][0]
+            _compare("relations", len(change.changed), done)
+        return Written(new_triples=len(change.new), changed_triples=len(change.changed))
+
+    def _write_relations(self, relations: Sequence[Relation], triples: Iterable[TripleKey]) -> bool:
+        texts = {relation.type: relation.text for relation in reversed(relations)}
+        for key in triples:
+            texts.setdefault(key.type, relation_text(key.type))
+        known = {relation.type for relation in self.relations()}
+        new = [type_ for type_ in texts if type_ not in known]
+        for type_ in new:
+            self._run(CREATE_RELATION, {"type": type_, "text": texts[type_]})
+        return bool(new)
+
+    def _write_source(self, source: Source) -> bool:
+        known = {mark.name: mark for mark in self.sources()}.get(source.name)
+        if known == source:
+            return False
+        self._run(SET_SOURCE, {name: getattr(source, name) for name in Source.__slots__})
+        return known is None or known.image_root != source.image_root
+
+    def _revise(self, written: Written, otherwise: bool = False) -> None:
+        if written != Written() or otherwise:
+            self._run(SET_REVISION, {"entities": int(written.new_entities + written.changed_entities > 0)})
+
+    # -- reading
+
+    def entity(self, id: str) -> Entity:
+        found = self.entities([id])
+        if not found:
+            raise UnknownEntity(f"The graph holds no entity {id!r}; look for it with: python -m kgstore search TEXT")
+        return found[0]
+
+    def entities(self, ids: Sequence[str]) -> list[Entity]:
+        if not ids:
+            return []
+        found = {entity.id: entity for entity in entities_of(self._run(ENTITIES_BY_ID, {"ids": _keys(ids)}))}
+        return [found[id] for id in ids if id in found]
+
+    def pictures(self, limit: int, kinds: Collection[str] = ()) -> list[Entity]:
+        return entities_of(self._run(PICTURES, {"limit": limit, "any": not kinds, "kinds": [*kinds, ""]}))
+
+    def neighbour_counts(self, id: str) -> list[NeighbourCount]:
+        self.entity(id)
+        counts = [
+            NeighbourCount(type_of(table), direction, count)
+            for direction, arrow in ARROWS.items()
+            for table, count in self._run(_along(arrow, "", NEIGHBOUR_COUNTS), {"id": id})
+        ]
+        return sorted(counts, key=lambda entry: (-entry.count, entry.type, entry.direction))
+
+    def neighbours(
+        self,
+        id: str,
+        *,
+        direction: Direction | None = None,
+        types: Collection[str] = (),
+        limit: int = 25,
+        rejected: bool = False,
+    ) -> list[Triple]:
+        self.entity(id)
+        found: dict[TripleKey, Triple] = {}
+        for way, arrow in ARROWS.items():
+            if direction not in (None, way):
+                continue
+            tables = self._run(_along(arrow, "", NEIGHBOUR_TABLES), {"id": id})
+            for table in sorted(table for (table,) in tables):
+                if types and type_of(table) not in types:
+                    continue
+                cypher = _along(arrow, table, NEIGHBOURS)
+                for other, *rest in self._run(cypher, {"id": id, "rejected": rejected, "limit": limit}):
+                    head, tail = (id, other) if way == "out" else (other, id)
+                    [triple] = triples_of([(head, type_of(table), tail, *rest)])
+                    found.setdefault(triple.key, triple)
+        return list(found.values())
+
+    def predictions(
+        self, *, decision: Decision | None = "", types: Collection[str] = (), run: str = "", limit: int = 100
+    ) -> list[Triple]:
+        parameters = {
+            "decided_or_not": decision is None,
+            "decision": decision or "",
+            "any_type": not types,
+            "tables": [*map(table_of, types), ""],
+            "run": run,
+            "limit": limit,
+        }
+        rows = self._run(_on("", PREDICTIONS), parameters)
+        return triples_of((head, type_of(table), *rest) for head, table, *rest in rows)
+
+    def search(
+        self, text: str, *, kinds: Collection[str] = (), sources: Collection[str] = (), limit: int = 20
+    ) -> list[Hit]:
+        with self._using:
+            graph, _, revision = self._run(REVISION)[0]
+            self._index.bring_up_to(f"{graph}-{revision}", self.entity_columns)
+            scores = self._index.search(text, kinds=kinds, sources=sources, limit=limit)
+            found = {entity.id: entity for entity in self.entities([id for id, _ in scores])}
+        return [Hit(found[id], score) for id, score in scores if id in found]
+
+    def relations(self) -> list[Relation]:
+        return [Relation(type_, text) for type_, text in self._run(RELATIONS)]
+
+    def sources(self) -> list[Source]:
+        return [Source(*row) for row in self._run(SOURCES)]
+
+    def statistics(self) -> Statistics:
+        with self._using:
+            fingerprint = self.fingerprint()
+            if self._statistics is None or self._statistics[0] != fingerprint:
+                self._statistics = (fingerprint, self._count())
+            return self._statistics[1]
+
+    def _count(self) -> Statistics:
+        types = {type_of(table): self._run(_on(table, COUNT_TRIPLES))[0][0] for table in self._tables}
+        decisions = dict(self._run(COUNT_DECISIONS))
+        return Statistics(
+            entities=self._run(COUNT_ENTITIES)[0][0],
+            triples=sum(types.values()),
+            kinds=merge.by_count(self._run(COUNT_KINDS)),
+            types=merge.by_count((type_, count) for type_, count in types.items() if count),
+            sources=merge.by_count(self._run(COUNT_SOURCES)),
+            waiting=decisions.get("", 0),
+            accepted=decisions.get("accepted", 0),
+            rejected=decisions.get("rejected", 0),
+        )
+
+    def fingerprint(self) -> str:
+        graph, revision, _ = self._run(REVISION)[0]
+        return f"{graph[:12]}-{revision}"
+
+    def entity_columns(self) -> Iterator[pa.RecordBatch]:
+        for span in self._spans(self._run(COUNT_ENTITIES)[0][0]):
+            with self._using:
+                yield from _as(self._engine.arrow(ENTITY_RANGE, span), ENTITY_COLUMNS)
+
+    def triple_columns(self) -> Iterator[pa.RecordBatch]:
+        for table in sorted(self._tables):
+            cypher = _on(table, TRIPLE_RANGE)
+            for span in self._spans(self._run(_on(table, COUNT_TRIPLES))[0][0]):
+                with self._using:
+                    columns = self._engine.arrow(cypher, {**span, "type": type_of(table)})
+                yield from _as(columns, TRIPLE_COLUMNS)
+
+    def _spans(self, rows: int) -> Iterator[dict[str, int]]:
+        """Ranges of entity numbers that hold about CHUNK rows each, if rows spread evenly over the entities."""
+        if not rows:
+            return
+        end = self._run(LAST_NUMBER)[0][0] + 1
+        parts = -(-rows // CHUNK)
+        for part in range(parts):
+            yield {"first": end * part // parts, "until": end * (part + 1) // parts}
+
+    # -- queries of users
+
+    def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
+        require_reading(cypher, procedures=())
+        with tempfile.TemporaryFile() as file:
+            with self._changing:
+                self._reading().columns(for_ladybug(cypher, self._tables), parameters or {}, file)
+            file.seek(0)
+            with pa.ipc.open_stream(file) as stream:
+                yield from stream
+
+    def query(
+        self, cypher: str, parameters: Mapping[str, object] | None = None, *, seconds: float = 10.0, rows: int = 1000
+    ) -> Rows:
+        require_reading(cypher, procedures=())
+        with self._changing:
+            reader = self._reading()
+            names, found = reader.rows(for_ladybug(cypher, self._tables), parameters or {}, seconds, rows + 1)
+        return Rows(tuple(names), found[:rows], len(found) > rows)
+
+    def _reading(self) -> LadybugReader:
+        if self._reader is None or not self._reader.alive:
+            with self._using:
+                self._engine.checkpoint()
+            self._reader = LadybugReader(self._path)
+        return self._reader
+
+    def _forget_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def close(self) -> None:
+        with self._changing, self._using:
+            if self._closed:
+                return
+            self._closed = True
+            self._forget_reader()
+            self._index.close()
+            self._engine.close()
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _on(table: str, cypher: str) -> str:
+    """The statement for one relation table, whose name comes from a checked type."""
+    return cypher.replace("<table>", f"`{table}`").replace("<properties>", PROPERTIES)
+
+
+def _along(arrow: str, table: str, cypher: str) -> str:
+    """The statement for relations of one direction, and of one table if one is given."""
+    return cypher.replace("<arrow>", arrow.replace("<table>", f":`{table}`" if table else "")).replace(
+        "<properties>", PROPERTIES
+    )
+
+
+def _keys(ids: Iterable[str]) -> pa.Table:
+    return pa.table({"key": pa.array(dict.fromkeys(ids), pa.string())})
+
+
+def _without_keyword(rows: pa.Table) -> pa.Table:
+    """The columns of triples with `at` for `when`, which is a keyword in a LOAD."""
+    return rows.rename_columns(["at" if name == "when" else name for name in TRIPLE_FIELDS])
+
+
+def _as(columns: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    return iter(columns.rename_columns(schema.names).cast(schema).to_batches())
+
+
+def _compare(what: str, sent: int, arrived: int) -> None:
+    if sent != arrived:
+        raise StoreUnavailable(
+            f"The embedded store took {arrived} of {sent} {what}; nothing of this batch was kept. Please report this."
+        )

@@ -1,0 +1,172 @@
+"""A real Neo4j server for tests, made from its Maven artifacts: no Docker, no root, gone when the process ends.
+
+    python -m tests.neo4j_server prepare      fetch the artifacts into .cache/neo4j/ (CI does this first)
+    python -m tests.neo4j_server serve        start one and say how to reach it, until Ctrl-C
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+VERSION = "5.26.30"
+CACHE = Path(__file__).parent.parent / ".cache" / "neo4j"
+JARS = CACHE / f"jars-{VERSION}"
+STARTS_WITHIN = 120.0
+
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>local</groupId><artifactId>neo4j-for-tests</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.neo4j</groupId><artifactId>neo4j</artifactId><version>{VERSION}</version></dependency>
+    <dependency>
+      <groupId>org.neo4j.app</groupId><artifactId>neo4j-server</artifactId><version>{VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent")
+#: Bolt's greeting and four versions that we would speak; a server that is up answers with the one it chose.
+BOLT_HANDSHAKE = bytes.fromhex("6060b017" + "00000405" + "00000404" + "00000304" + "00000003")
+HEAP = ("-Xms256m", "-Xmx1g")
+
+
+class ServerMissing(Exception):
+    """Java, Maven or the artifacts are not there; the message says which and what to install."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address and the password of the user neo4j."""
+
+    uri: str
+    password: str
+    process: subprocess.Popen[bytes]
+
+
+def prepare() -> Path:
+    """The folder of the server's jars, fetched by Maven the first time (123 MB, under a minute)."""
+    if JARS.is_dir():
+        return JARS
+    for program, package in (("mvn", "maven"), ("java", "openjdk-17-jre-headless")):
+        if shutil.which(program) is None:
+            raise ServerMissing(f"{program} is not installed (Debian: {package}); the tests need it for a real Neo4j.")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        (Path(folder) / "pom.xml").write_text(POM)
+        fetched = subprocess.run(
+            ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        if fetched.returncode != 0:
+            raise ServerMissing(f"Maven could not fetch Neo4j {VERSION}: {(fetched.stdout + fetched.stderr)[-2000:]}")
+        with contextlib.suppress(OSError):  # another process was faster
+            (Path(folder) / "jars").rename(JARS)
+    return JARS
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
+    """A fresh, empty server on free ports of the loopback, with a password of its own."""
+    jars = prepare()
+    if shutil.which("java") is None:
+        raise ServerMissing("java is not installed (Debian: openjdk-17-jre-headless); the tests need it for Neo4j.")
+    home = Path(tempfile.mkdtemp(prefix="neo4j-"))
+    password = secrets.token_urlsafe(12)
+    port = _free_port()
+    (home / "conf").mkdir()
+    (home / "conf" / "neo4j.conf").write_text(
+        f"server.bolt.listen_address=127.0.0.1:{port}\n"
+        f"server.default_listen_address=127.0.0.1\n"
+        "server.http.enabled=false\n"
+        "dbms.usage_report.enabled=false\n"
+        "server.memory.pagecache.size=128m\n"
+    )
+    environment = os.environ | {"NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
+    java = ["java", *HEAP, *(f"--add-opens={name}=ALL-UNNAMED" for name in OPENED), "-cp", f"{jars}/*"]
+    log = (home / "server.log").open("wb")
+    subprocess.run(
+        [*java, "org.neo4j.cli.AdminTool", "dbms", "set-initial-password", password],
+        env=environment,
+        stdout=log,
+        stderr=log,
+        check=True,
+    )
+    process = subprocess.Popen(
+        [*java, "org.neo4j.server.CommunityEntryPoint", f"--home-dir={home}", f"--config-dir={home / 'conf'}"],
+        env=environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C in a terminal is for us; we end the server ourselves
+    )
+    try:
+        _wait_until_ready(port, process, home / "server.log")
+        yield Server(f"bolt://127.0.0.1:{port}", password, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(BOLT_HANDSHAKE)
+            if len(connection.recv(4)) == 4:
+                return
+        time.sleep(0.1)
+    raise ServerMissing(f"Neo4j did not start on port {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.neo4j_server", description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=("prepare", "serve"))
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        if arguments.command == "prepare":
+            print(prepare())
+            return 0
+        with serving() as server:
+            print(f"NEO4J_URI={server.uri}\nNEO4J_USERNAME=neo4j\nNEO4J_PASSWORD={server.password}", flush=True)
+            server.process.wait()
+    except KeyboardInterrupt:
+        return 130
+    except ServerMissing as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
