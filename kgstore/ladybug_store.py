@@ -114,7 +114,7 @@ FIRST_REVISION = "CREATE (:Graph {id: $id, revision: 0, entity_revision: 0})"
 SET_REVISION = "MATCH (g:Graph) SET g.revision = g.revision + 1, g.entity_revision = g.entity_revision + $entities"
 
 PICTURES = (
-    "MATCH (e:Entity) WHERE size(e.images) > 0 AND ($any OR list_contains($kinds, e.kind)) "
+    "MATCH (e:Entity) WHERE size(e.images) > 0 AND ($any_kind OR list_contains($kinds, e.kind)) "
     "RETURN e.id, e.kind, e.name, e.texts, e.images, e.sources, e.split ORDER BY e.id LIMIT $limit"
 )
 NEIGHBOUR_COUNTS = "MATCH (e:Entity {id: $id})<arrow>(:Entity) WHERE r.decision <> 'rejected' RETURN label(r), count(*)"
@@ -335,7 +335,7 @@ class LadybugStore:
         return [found[id] for id in ids if id in found]
 
     def pictures(self, limit: int, kinds: Collection[str] = ()) -> list[Entity]:
-        return entities_of(self._run(PICTURES, {"limit": limit, "any": not kinds, "kinds": [*kinds, ""]}))
+        return entities_of(self._run(PICTURES, {"limit": limit, "any_kind": not kinds, "kinds": [*kinds, ""]}))
 
     def neighbour_counts(self, id: str) -> list[NeighbourCount]:
         self.entity(id)
