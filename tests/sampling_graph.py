@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from kgstore import COMMON_TYPE, Entity, GraphStore, Relation, Source, Triple
-from kgstore.values import KINDS
+from kgstore.values import KINDS, Decision
 
 TYPES = ("IS_A", "IMAGE_OF", "PART_OF", COMMON_TYPE)
 WORDS = ("next to", "worn by", "ON", "über")
+DECISIONS: tuple[Decision, ...] = ("", "accepted", "rejected")
+PREDICTED = 41  # every so many triples, one is predicted
 BROKEN = "s/7.png"
 
 
@@ -83,8 +85,8 @@ def random_graph(entities: int = 200, triples: int = 1500, seed: int = 0) -> Gra
 
 
 def _predicted(triple: Triple, i: int) -> Triple:
-    """Every seventh triple comes from a model: one waits, one was accepted, one rejected, and so on."""
-    if i % 7 or triple.split != "train":
+    """Some triples come from a model: one waits, one was accepted, one rejected, and so on."""
+    if i % PREDICTED or triple.split != "train":
         return triple
-    decision = ("", "accepted", "rejected")[i // 7 % 3]
+    decision = DECISIONS[i // PREDICTED % len(DECISIONS)]
     return replace(triple, origin="predicted", score=0.5, run="r", when="2026-01-01T00:00:00Z", decision=decision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_every_built_in_recipe_runs_and_filters(loaded: GraphStore, graph: Graph
     seed = graph.triples[0].head
     seeds = {t.tail if t.head == seed else t.head for t in graph.learnt if seed in (t.head, t.tail)} | {seed}
     pictured = {entity.id for entity in graph.entities if entity.images}
-    cases = {
+    cases: dict[str, tuple[dict[str, object], Callable[[Triple], bool]]] = {
         "all": ({}, lambda t: True),
         "types": ({"types": ["IS_A"], "least_weight": 0.5}, lambda t: t.type == "IS_A" and t.weight >= 0.5),
         "source": ({"source": "s"}, lambda t: t.origin == "asserted"),

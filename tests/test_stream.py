@@ -34,9 +34,15 @@ class Data(NamedTuple):
     cache: Path
     tokenizer: Tokenizer
 
-    def views(self, **options: float) -> Views:
+    def views(self, picture_share: float = 0.5) -> Views:
         return Views(
-            self.projection, self.tokenizer, side=SIDE, context=CONTEXT, cache=self.cache, roots=self.roots, **options
+            self.projection,
+            self.tokenizer,
+            side=SIDE,
+            context=CONTEXT,
+            cache=self.cache,
+            roots=self.roots,
+            picture_share=picture_share,
         )
 
 
