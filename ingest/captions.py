@@ -28,7 +28,7 @@ from pathlib import Path
 from PIL import Image
 
 from ingest.lines import read_lines
-from ingest.records import BadSource, DataSet, Record, Skipped
+from ingest.records import BadSource, DataSet, Record, Skipped, data_source
 from kgstore.errors import BadImage
 from kgstore.images import FORMATS, MAX_PIXELS, ImageRoots
 from kgstore.values import SPLITS, Entity, Relation, Source, Triple
@@ -126,10 +126,7 @@ def read_coco(
 
 
 def _source(name: str, path: Path, folder: Path, only: Collection[str], split: str | None) -> Source:
-    if not name or ":" in name or "/" in name:
-        raise BadSource(f"{name!r} cannot be the name of a source: it must not be empty nor hold : or /.")
-    options = f"{','.join(sorted(only))} {split or ''}".strip()
-    return Source(name, path=f"{path.resolve()} {options}", image_root=str(folder.parent))
+    return data_source(name, path, (sorted(only), split, str(folder)), image_root=str(folder.parent))
 
 
 def _picture_folder(folder: Path | None, beside: Path) -> Path:

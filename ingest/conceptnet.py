@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.lines import read_lines
-from ingest.records import BadSource, DataSet, Record, Skipped
-from kgstore.values import Entity, Relation, Source, Triple, relation_text, relation_type
+from ingest.records import BadSource, DataSet, Record, Skipped, data_source
+from kgstore.values import Entity, Relation, Triple, relation_text, relation_type
 
 HELP = "ConceptNet's assertions (csv.gz), by language and weight"
 
@@ -59,12 +59,10 @@ def from_options(options: argparse.Namespace) -> DataSet:
 
 
 def read_conceptnet(path: Path, source: str = "cn", language: str = "en", min_weight: float = 0.0) -> DataSet:
-    if not source or ":" in source or "/" in source:
-        raise BadSource(f"{source!r} cannot be the name of a source: it must not be empty nor hold : or /.")
+    mark = data_source(source, path, (language, min_weight))
     first = next(iter(read_lines(path)), None)
     if first is None or (isinstance(first, str) and first.count("\t") != 4):
         raise BadSource(f"{path} is no file of ConceptNet assertions: its lines must have five columns between tabs.")
-    mark = Source(source, path=f"{path.resolve()} {language} {min_weight}")
     return DataSet(mark, partial(_records, path, source, language, min_weight))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from kgstore.errors import KgError
 from kgstore.values import Entity, Relation, Source, Triple
@@ -29,11 +31,20 @@ Record = Entity | Triple | Relation | Skipped
 class DataSet:
     """A source that can be read from the start any number of times, with the same records in the same order.
 
-    `source.path` says where it came from **and** with which options, since a load that was killed goes on only in the
-    same sequence of records. `source.done` is not the loader's business. `total` counts the records where that is known
-    beforehand.
+    `source.done` is not the loader's business. `total` counts the records where that is known beforehand.
     """
 
     source: Source
     records: Callable[[], Iterator[Record]]
     total: int | None = None
+
+
+def data_source(name: str, path: Path, options: object = None, image_root: str = "") -> Source:
+    """The source of a data set. Its path ends with a digest of the options that choose or change records.
+
+    A load that was killed goes on only in the same sequence of records, so another path or other options start anew.
+    """
+    if not name or ":" in name or "/" in name:
+        raise BadSource(f"{name!r} cannot be the name of a source: it must not be empty nor hold : or /.")
+    digest = hashlib.sha256(repr(options).encode()).hexdigest()[:8]
+    return Source(name, path=f"{path.resolve()} [options {digest}]", image_root=image_root)

@@ -4,16 +4,16 @@ Source: any, for instance WN18RR, FB15k-237, ImageNet's wordnet.is_a.txt, a tabl
 To get it: `python -m ingest triples --path FILE --source NAME --store URI`. A folder that holds train, valid and test
 files (.txt, .tsv, .csv, also .gz) is read as a whole, each file with its split.
 
-Entities   whatever stands in the columns --head and --tail; the id is `NAME:` and what stands there. --names and
-           --texts are files of `entity TAB text`; a text's beginning, up to the first comma, is the name where none is
-           given.
+Entities   whatever stands in the columns --head and --tail; the id is `NAME:` and what stands there. --names,
+           --lemmas (synonyms between commas, the first is the name) and --texts are files of `entity TAB text`. Where
+           no name is given, a text's beginning up to the first comma is.
 Relations  the words of the column --relation, or --relation-words for all rows; `_has_part`, `HasPart` and `has part`
            are one type. --relation-texts is a file of `relation TAB words`.
 
 Examples
   an own table       --path facts.csv --source mine --head subject --relation predicate --tail object
   WordNet taxonomy   --path wordnet.is_a.txt --source wn --delimiter space --head 2 --tail 1 --relation-words "is a"
-                     --names words.txt --texts gloss.txt.gz
+                     --lemmas words.txt --texts gloss.txt.gz
   WN18RR             --path WN18RR --source wn18rr --texts entity2text.txt --relation-texts relation2text.txt
   joins              --path same.tsv --source join --full-ids --relation-words "same as" --tail 2
 """
@@ -30,8 +30,8 @@ from functools import partial
 from pathlib import Path
 
 from ingest.lines import read_lines, read_table
-from ingest.records import BadSource, DataSet, Record, Skipped
-from kgstore.values import COMMON_TYPE, SPLITS, Entity, Relation, Source, Triple, relation_text, relation_type
+from ingest.records import BadSource, DataSet, Record, Skipped, data_source
+from kgstore.values import COMMON_TYPE, SPLITS, Entity, Relation, Triple, relation_text, relation_type
 
 HELP = "a table of triples: TSV or CSV, columns by name or position, texts beside it"
 
@@ -61,6 +61,7 @@ class Texts:
     """Words for entities and relations, by what stands in the table."""
 
     names: Mapping[str, str] = field(default_factory=dict)
+    lemmas: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     relations: Mapping[str, str] = field(default_factory=dict)
 
@@ -93,6 +94,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--header", action="store_true", help="skip the first line though columns are by position")
     parser.add_argument("--names", type=Path, metavar="FILE", help="names of entities: entity TAB name")
+    parser.add_argument("--lemmas", type=Path, metavar="FILE", help="synonyms of entities: entity TAB lemma, lemma")
     parser.add_argument("--texts", type=Path, metavar="FILE", help="texts of entities: entity TAB text")
     parser.add_argument("--relation-texts", type=Path, metavar="FILE", help="words of relations: relation TAB words")
     parser.add_argument("--split", choices=SPLITS, help="give all rows this split (train, or by the file of a folder)")
@@ -114,7 +116,8 @@ def from_options(options: argparse.Namespace) -> DataSet:
         options.kind,
         options.full_ids,
     )
-    texts = Texts(*(_table_of(options.path, file) for file in (options.names, options.texts, options.relation_texts)))
+    files = (options.names, options.lemmas, options.texts, options.relation_texts)
+    texts = Texts(*(_table_of(options.path, file) for file in files))
     return read_triples(options.path, table, texts, options.split)
 
 
@@ -128,15 +131,10 @@ def _table_of(path: Path, file: Path | None) -> dict[str, str]:
 
 def read_triples(path: Path, table: Table, texts: Texts = Texts(), split: str | None = None) -> DataSet:
     """The records of a table, or of the tables of a folder. The columns are checked before anything is read."""
-    if not table.source or ":" in table.source or "/" in table.source:
-        raise BadSource(f"{table.source!r} cannot be the name of a source: it must not be empty nor hold : or /.")
     files = _files(path, split)
     for file in files:
         _positions(file, table)
-    # The options belong to the mark of a load: with others the same file gives another sequence of records.
-    options = f"{table} {split or ''} {len(texts.names)} {len(texts.texts)} {len(texts.relations)}"
-    source = Source(table.source, path=f"{path.resolve()} {options}")
-    return DataSet(source, partial(_records, files, table, texts))
+    return DataSet(data_source(table.source, path, (table, texts, split)), partial(_records, files, table, texts))
 
 
 def _files(path: Path, split: str | None) -> dict[Path, str]:
@@ -238,7 +236,7 @@ def _records(files: Mapping[Path, str], table: Table, texts: Texts) -> Iterator[
             number += 1
             if number > at.first_row:
                 yield from _row_records(row, f"{file.name}, row {number}", at, table, texts, split, entities, types)
-    for told, what in ((texts.names, "names"), (texts.texts, "texts")):
+    for told, what in ((texts.names, "names"), (texts.lemmas, "lemmas"), (texts.texts, "texts")):
         for key in told:
             if key not in entities:
                 yield Skipped(f"{what} of an entity that no row has", f"{key} {told[key]}")
@@ -295,9 +293,10 @@ def _row_records(
 
 def _entity(key: str, table: Table, texts: Texts) -> Entity:
     name, text = texts.names.get(key, ""), texts.texts.get(key, "")
-    told = tuple(dict.fromkeys(words for words in (name, text) if words))
+    lemmas = [lemma.strip() for lemma in texts.lemmas.get(key, "").split(",") if lemma.strip()]
+    told = tuple(dict.fromkeys(words for words in (name, *lemmas, text) if words))
     plain = key.partition(":")[2] if table.full_ids else key
-    shown = name or text.partition(",")[0] or plain
+    shown = name or next(iter(lemmas), "") or text.partition(",")[0] or plain
     # A key in words is a text itself: a model must have something to read.
     described = told or (() if table.full_ids else (plain.replace("_", " "),))
     return Entity(_id(key, table), table.kind, shown, described, sources=(table.source,))

@@ -53,11 +53,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ingest.records import BadSource, DataSet, Record
+from ingest.records import BadSource, DataSet, Record, data_source
 from ingest.world_drawing import CELL, Thing, draw
 from ingest.world_truth import Composition, Scene, SceneObject, Settings, Truth, decide, read_truth
 from ingest.world_words import BARE_TEMPLATES, COLOURS, KINDS, POSITIONS, SCENE_TEMPLATES, TEMPLATES, Kind
-from kgstore.values import Entity, Relation, Source, Triple
+from kgstore.values import Entity, Relation, Triple
 
 NAME = "world"
 HELP = "the drawn world: pictures, scenes, taxonomy and names that only the graph tells; no download"
@@ -153,9 +153,9 @@ def read_world(folder: Path) -> DataSet:
     if not (folder / "truth.json").is_file():
         raise BadSource(f"{folder} holds no drawn world (no truth.json): draw one with `python -m ingest world`.")
     truth = read_truth(folder / "truth.json")
-    root = str(folder.resolve())
     records = partial(_records, truth)
-    return DataSet(Source(NAME, path=root, image_root=root), records, total=sum(1 for _ in records()))
+    source = data_source(NAME, folder, truth.settings, image_root=str(folder.resolve()))
+    return DataSet(source, records, total=sum(1 for _ in records()))
 
 
 def _records(truth: Truth) -> Iterator[Record]:

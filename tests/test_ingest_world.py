@@ -141,7 +141,7 @@ def test_no_name_is_like_another() -> None:
 
 
 def _gloss_words() -> list[str]:
-    common = set("a thing with and".split())
+    common = {"a", "thing", "with", "and"}
     return [word for kind in KINDS for word in kind.gloss.split() if word not in common]
 
 
