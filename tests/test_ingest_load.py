@@ -24,12 +24,6 @@ from kgstore.errors import UnknownEntity
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def graph(tmp_path: Path) -> Iterator[GraphStore]:
-    with open_store(tmp_path / "graph") as store:
-        yield store
-
-
 def _chain(length: int, skip_every: int = 7) -> DataSet:
     """A chain of concepts, each joined to the one before; every seventh link is left out."""
 
@@ -58,31 +52,31 @@ def _mark(store: GraphStore, name: str) -> Source:
     return next(source for source in store.sources() if source.name == name)
 
 
-def test_a_load_counts_what_it_wrote_and_what_it_left_out(graph: GraphStore) -> None:
-    report = load(graph, _chain(50), batch=16, progress=False)
+def test_a_load_counts_what_it_wrote_and_what_it_left_out(store: GraphStore) -> None:
+    report = load(store, _chain(50), batch=16, progress=False)
     left_out = len(range(3, 50, 7))
     assert report.written == Written(new_entities=50, new_triples=49 - left_out)
     assert report.skipped == {"links with a flaw": (left_out, "link 3")}
-    assert graph.statistics().entities == 50
-    assert graph.statistics().triples == 49 - left_out
-    assert graph.relations() == [Relation("NEXT", "next")]
-    mark = _mark(graph, "chain")
+    assert store.statistics().entities == 50
+    assert store.statistics().triples == 49 - left_out
+    assert store.relations() == [Relation("NEXT", "next")]
+    mark = _mark(store, "chain")
     assert mark.complete
     assert mark.done == report.read
 
 
-def test_loading_twice_changes_nothing(graph: GraphStore) -> None:
-    load(graph, _chain(50), batch=16, progress=False)
-    before, fingerprint = _content(graph), graph.fingerprint()
-    report = load(graph, _chain(50), batch=16, progress=False)
+def test_loading_twice_changes_nothing(store: GraphStore) -> None:
+    load(store, _chain(50), batch=16, progress=False)
+    before, fingerprint = _content(store), store.fingerprint()
+    report = load(store, _chain(50), batch=16, progress=False)
     assert report.written == Written()
     assert report.resumed_at == 0
-    assert _content(graph) == before
-    assert graph.fingerprint() == fingerprint
+    assert _content(store) == before
+    assert store.fingerprint() == fingerprint
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5])
-def test_a_load_that_stopped_goes_on_where_it_stopped(graph: GraphStore, tmp_path: Path, batches: int) -> None:
+def test_a_load_that_stopped_goes_on_where_it_stopped(store: GraphStore, tmp_path: Path, batches: int) -> None:
     class PowerCut(Exception):
         pass
 
@@ -95,8 +89,8 @@ def test_a_load_that_stopped_goes_on_where_it_stopped(graph: GraphStore, tmp_pat
             yield record
 
     with pytest.raises(PowerCut):
-        load(graph, replace(whole, records=cut), batch=16, progress=False)
-    mark = _mark(graph, "chain")
+        load(store, replace(whole, records=cut), batch=16, progress=False)
+    mark = _mark(store, "chain")
     assert (mark.done, mark.complete) == (batches * 16, False)
 
     written: list[int] = []
@@ -105,56 +99,56 @@ def test_a_load_that_stopped_goes_on_where_it_stopped(graph: GraphStore, tmp_pat
         yield from whole.records()
         written.append(1)
 
-    report = load(graph, replace(whole, records=watched), batch=16, progress=False)
+    report = load(store, replace(whole, records=watched), batch=16, progress=False)
     assert report.resumed_at == batches * 16
     assert report.written.new_entities < 100
     assert report.read == sum(1 for _ in whole.records())
     assert report.skipped["links with a flaw"][0] == len(range(3, 100, 7))
     with open_store(tmp_path / "undisturbed") as other:
         load(other, whole, progress=False)
-        assert _content(graph) == _content(other)
-    assert _mark(graph, "chain").complete
+        assert _content(store) == _content(other)
+    assert _mark(store, "chain").complete
 
 
-def test_another_batch_size_goes_on_as_well(graph: GraphStore, tmp_path: Path) -> None:
-    load(graph, _chain(100), batch=16, limit=40, progress=False)
-    load(graph, _chain(100), batch=9, progress=False)
+def test_another_batch_size_goes_on_as_well(store: GraphStore, tmp_path: Path) -> None:
+    load(store, _chain(100), batch=16, limit=40, progress=False)
+    load(store, _chain(100), batch=9, progress=False)
     with open_store(tmp_path / "undisturbed") as other:
         load(other, _chain(100), progress=False)
-        assert _content(graph) == _content(other)
+        assert _content(store) == _content(other)
 
 
-def test_a_limit_is_a_load_that_stopped_there(graph: GraphStore) -> None:
-    assert load(graph, _chain(100), limit=21, progress=False).read == 21
-    assert not _mark(graph, "chain").complete
-    assert load(graph, _chain(100), progress=False).resumed_at == 21
-    assert _mark(graph, "chain").complete
+def test_a_limit_is_a_load_that_stopped_there(store: GraphStore) -> None:
+    assert load(store, _chain(100), limit=21, progress=False).read == 21
+    assert not _mark(store, "chain").complete
+    assert load(store, _chain(100), progress=False).resumed_at == 21
+    assert _mark(store, "chain").complete
 
 
 @pytest.mark.parametrize("limit", [None, 1_000])
-def test_a_limit_beyond_the_end_is_none(graph: GraphStore, limit: int | None) -> None:
-    load(graph, _chain(20), limit=limit, progress=False)
-    assert _mark(graph, "chain").complete
+def test_a_limit_beyond_the_end_is_none(store: GraphStore, limit: int | None) -> None:
+    load(store, _chain(20), limit=limit, progress=False)
+    assert _mark(store, "chain").complete
 
 
-def test_a_limit_at_the_very_end_is_completed_by_the_next_load(graph: GraphStore) -> None:
-    load(graph, _chain(20), limit=sum(1 for _ in _chain(20).records()), progress=False)
-    load(graph, _chain(20), progress=False)
-    assert _mark(graph, "chain").complete
+def test_a_limit_at_the_very_end_is_completed_by_the_next_load(store: GraphStore) -> None:
+    load(store, _chain(20), limit=sum(1 for _ in _chain(20).records()), progress=False)
+    load(store, _chain(20), progress=False)
+    assert _mark(store, "chain").complete
 
 
-def test_another_path_or_other_options_start_from_the_beginning(graph: GraphStore) -> None:
-    load(graph, _chain(100), limit=50, progress=False)
+def test_another_path_or_other_options_start_from_the_beginning(store: GraphStore) -> None:
+    load(store, _chain(100), limit=50, progress=False)
     other = replace(_chain(100), source=Source("chain", path="made up with other options"))
-    assert load(graph, other, progress=False).resumed_at == 0
+    assert load(store, other, progress=False).resumed_at == 0
 
 
-def test_an_empty_source_is_complete(graph: GraphStore) -> None:
-    load(graph, DataSet(Source("none", path="nowhere"), lambda: iter(())), progress=False)
-    assert _mark(graph, "none").complete
+def test_an_empty_source_is_complete(store: GraphStore) -> None:
+    load(store, DataSet(Source("none", path="nowhere"), lambda: iter(())), progress=False)
+    assert _mark(store, "none").complete
 
 
-def test_a_batch_with_a_dangling_triple_is_not_written_and_the_one_before_stays(graph: GraphStore) -> None:
+def test_a_batch_with_a_dangling_triple_is_not_written_and_the_one_before_stays(store: GraphStore) -> None:
     def records() -> Iterator[Record]:
         yield Entity("x:1", sources=("x",))
         yield Entity("x:2", sources=("x",))
@@ -162,14 +156,14 @@ def test_a_batch_with_a_dangling_triple_is_not_written_and_the_one_before_stays(
         yield Triple("x:3", "NEXT", "x:nobody", sources=("x",))
 
     with pytest.raises(UnknownEntity):
-        load(graph, DataSet(Source("x", path="p"), records), batch=2, progress=False)
-    assert [entity.id for entity in graph.entities(["x:1", "x:2", "x:3"])] == ["x:1", "x:2"]
-    assert _mark(graph, "x").done == 2
+        load(store, DataSet(Source("x", path="p"), records), batch=2, progress=False)
+    assert [entity.id for entity in store.entities(["x:1", "x:2", "x:3"])] == ["x:1", "x:2"]
+    assert _mark(store, "x").done == 2
 
 
-def test_counting_writes_nothing_and_agrees_with_a_load(graph: GraphStore) -> None:
+def test_counting_writes_nothing_and_agrees_with_a_load(store: GraphStore) -> None:
     counted = count(_chain(50), progress=False)
-    loaded = load(graph, _chain(50), progress=False)
+    loaded = load(store, _chain(50), progress=False)
     assert (counted.read, counted.written, counted.skipped) == (loaded.read, loaded.written, loaded.skipped)
 
 
@@ -180,16 +174,16 @@ def test_the_report_names_every_reason_with_its_first_example() -> None:
     assert "  left out: 2 lines that are torn, the first: first line" in list(report.lines())
 
 
-def test_the_drawn_world_is_loaded_whole(graph: GraphStore, tmp_path: Path) -> None:
+def test_the_drawn_world_is_loaded_whole(store: GraphStore, tmp_path: Path) -> None:
     draw_world(tmp_path / "world", Settings(pictures=128, scenes=8), progress=False)
     data = read_world(tmp_path / "world")
     entities, triples = ([r for r in data.records() if isinstance(r, kind)] for kind in (Entity, Triple))
-    report = load(graph, data, batch=500, progress=False)
+    report = load(store, data, batch=500, progress=False)
     assert report.written == Written(new_entities=len(entities), new_triples=len(triples))
-    statistics = graph.statistics()
+    statistics = store.statistics()
     assert (statistics.entities, statistics.triples) == (len(entities), len(triples))
-    assert _mark(graph, "world").image_root == str((tmp_path / "world").resolve())
-    assert load(graph, data, batch=500, progress=False).written == Written()
+    assert _mark(store, "world").image_root == str((tmp_path / "world").resolve())
+    assert load(store, data, batch=500, progress=False).written == Written()
 
 
 _SLOW_LOAD = """
@@ -209,8 +203,8 @@ with open_store(sys.argv[1]) as store:
 
 
 @pytest.mark.parametrize("at", [700, 2500])
-def test_a_loader_killed_in_the_middle_ends_in_the_same_graph(tmp_path: Path, at: int) -> None:
-    arguments = [sys.executable, "-c", _SLOW_LOAD, str(tmp_path / "graph")]
+def test_a_loader_killed_in_the_middle_ends_in_the_same_graph(store_uri: str, tmp_path: Path, at: int) -> None:
+    arguments = [sys.executable, "-c", _SLOW_LOAD, store_uri]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None
@@ -219,7 +213,7 @@ def test_a_loader_killed_in_the_middle_ends_in_the_same_graph(tmp_path: Path, at
                 process.send_signal(signal.SIGKILL)
                 break
         assert process.wait() == -signal.SIGKILL
-    with open_store(tmp_path / "graph") as store, open_store(tmp_path / "undisturbed") as other:
+    with open_store(store_uri) as store, open_store(tmp_path / "undisturbed") as other:
         assert 0 < _mark(store, "chain").done < 5600
         report = load(store, _chain(3000), batch=100, progress=False)
         assert report.resumed_at > 0

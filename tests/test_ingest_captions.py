@@ -1,0 +1,254 @@
+"""Pictures with captions: Flickr's token files and COCO's JSON, with the dirt they have in the wild."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ingest.__main__ import main
+from ingest.captions import read_coco, read_flickr
+from ingest.records import BadSource, DataSet, Skipped
+from kgstore.command import WRONG_CALL, run_command
+from kgstore.images import ImageRoots, open_picture
+from kgstore.values import Entity, Triple
+
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+FLICKR = SHARED / "flickr8k"
+COCO = SHARED / "coco-mini"
+
+
+def _entities(data: DataSet) -> dict[str, Entity]:
+    return {record.id: record for record in data.records() if isinstance(record, Entity)}
+
+
+def _triples(data: DataSet) -> list[Triple]:
+    return [record for record in data.records() if isinstance(record, Triple)]
+
+
+def _skipped(data: DataSet) -> Counter[str]:
+    return Counter(record.reason for record in data.records() if isinstance(record, Skipped))
+
+
+def _picture(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 10), (200, 30, 30)).save(path)
+
+
+@pytest.fixture
+def flickr(tmp_path: Path) -> Path:
+    """Flickr8k as it unpacks, in small, with its dirt."""
+    folder = tmp_path / "flickr8k"
+    for name in ("train1.jpg", "dev1.jpg", "test1.jpg", "unlisted.jpg", "silent.jpg"):
+        _picture(folder / "images" / name)
+    (folder / "images" / "torn.jpg").write_bytes(b"\xff\xd8 no picture")
+    text = folder / "text"
+    text.mkdir()
+    (text / "Flickr8k.token.txt").write_bytes(
+        b"train1.jpg#0\tA red   square .\r\n"
+        b"train1.jpg#1\tA square .\n"
+        b"train1.jpg#1\tA square .\n"  # told twice
+        b"train1.jpg#1\tAnother with the same number .\n"
+        b"train1.jpg#2\t \n"  # empty
+        b"dev1.jpg#0\tCaf\xc3\xa9 \xe2\x98\x95\n"
+        b"test1.jpg#0\tA test .\n"
+        b"unlisted.jpg#0\tIn no list .\n"
+        b"missing.jpg#0\tNot on the disk .\n"
+        b"missing.jpg#1\tNot on the disk either .\n"
+        b"torn.jpg#0\tA torn file .\n"
+        b"../../secret.jpg#0\tOutside .\n"
+        b"\n"
+        b"no tab here\n"
+        b"nonumber.jpg\tNo number .\n"
+        b"train1.jpg#3\t\xff\xff\n"
+    )
+    (text / "Flickr_8k.trainImages.txt").write_text("train1.jpg\nmissing.jpg\ntorn.jpg\n../../secret.jpg\n")
+    (text / "Flickr_8k.devImages.txt").write_text("dev1.jpg\n")
+    (text / "Flickr_8k.testImages.txt").write_text("test1.jpg\n")
+    return folder
+
+
+def test_flickr_pictures_and_captions_are_joined_both_ways(flickr: Path) -> None:
+    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    entities = _entities(data)
+    assert set(entities) == {
+        "flickr:image/train1.jpg",
+        "flickr:caption/train1.jpg#0",
+        "flickr:caption/train1.jpg#1",
+        "flickr:image/dev1.jpg",
+        "flickr:caption/dev1.jpg#0",
+        "flickr:image/test1.jpg",
+        "flickr:caption/test1.jpg#0",
+    }
+    assert entities["flickr:caption/train1.jpg#0"].texts == ("A red square .",)
+    assert entities["flickr:caption/dev1.jpg#0"].texts == ("Café ☕",)
+    keys = {(triple.head, triple.type, triple.tail) for triple in _triples(data)}
+    assert ("flickr:image/train1.jpg", "IMAGE_OF", "flickr:caption/train1.jpg#0") in keys
+    assert ("flickr:caption/train1.jpg#0", "CAPTION_OF", "flickr:image/train1.jpg") in keys
+    assert len(keys) == 8
+
+
+def test_flickr_splits_come_from_the_lists(flickr: Path) -> None:
+    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    assert {entity.id: entity.split for entity in _entities(data).values() if entity.kind == "image"} == {
+        "flickr:image/train1.jpg": "train",
+        "flickr:image/dev1.jpg": "valid",
+        "flickr:image/test1.jpg": "test",
+    }
+    assert {triple.split for triple in _triples(data) if "test1" in triple.head} == {"test"}
+
+
+def test_flickr_dirt_is_counted_by_reason(flickr: Path) -> None:
+    assert _skipped(read_flickr(flickr / "text" / "Flickr8k.token.txt")) == {
+        "lines that are not `NAME#k TAB caption`": 2,
+        "lines that are not UTF-8": 1,
+        "captions of a picture that is in no split list": 1,
+        "captions without words": 1,
+        "captions whose number another one bears": 1,
+        "pictures that are missing": 2,
+        "pictures that do not open": 1,
+        "captions of a picture that was left out": 4,
+    }
+
+
+def test_flickr_pictures_open_under_their_root(flickr: Path) -> None:
+    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    roots = ImageRoots({"flickr": data.source.image_root})
+    images = [image for entity in _entities(data).values() for image in entity.images]
+    assert images[0] == "flickr/images/train1.jpg"
+    assert all(open_picture(roots, image).size == (20, 10) for image in images)
+
+
+def test_flickr_without_lists_is_all_for_training(flickr: Path) -> None:
+    for file in (flickr / "text").glob("*Images.txt"):
+        file.unlink()
+    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    assert {entity.split for entity in _entities(data).values()} == {"train"}
+    assert "flickr:image/unlisted.jpg" in _entities(data)
+
+
+def test_one_split_can_be_loaded_alone_and_under_another_name(flickr: Path) -> None:
+    data = read_flickr(flickr / "text" / "Flickr8k.token.txt", source="dev", only=("valid",), split="train")
+    assert {(entity.id, entity.split) for entity in _entities(data).values()} == {
+        ("dev:image/dev1.jpg", "train"),
+        ("dev:caption/dev1.jpg#0", "train"),
+    }
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> Path:
+    """COCO as it unpacks, in small, with its dirt."""
+    folder = tmp_path / "coco"
+    for file in ("train2017/000000000001.jpg", "val2017/000000000002.jpg", "val2017/000000000003.jpg"):
+        _picture(folder / file)
+    _annotations(
+        folder / "annotations" / "captions_train2017.json",
+        [{"id": 1, "file_name": "000000000001.jpg", "width": 20}],
+        [{"image_id": 1, "id": 11, "caption": " A dog\n runs. "}, {"image_id": 1, "id": 12, "caption": "It runs."}],
+    )
+    _annotations(
+        folder / "annotations" / "captions_val2017.json",
+        [
+            {"id": 2, "file_name": "000000000002.jpg"},
+            {"id": 3, "file_name": "000000000003.jpg"},
+            {"id": 4, "file_name": "000000000004.jpg"},
+            {"file_name": "nameless.jpg"},
+        ],
+        [
+            {"image_id": 2, "id": 21, "caption": "A cat."},
+            {"image_id": 2, "id": 22, "caption": "\n"},
+            {"image_id": 4, "id": 23, "caption": "Gone."},
+            {"image_id": 99, "id": 24, "caption": "Of nothing."},
+            {"image_id": 2, "id": 25},
+            {"image_id": [2], "id": 26, "caption": "A list."},
+            "no object",
+        ],
+    )
+    return folder
+
+
+def _annotations(path: Path, images: list[Any], annotations: list[Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+
+
+def _coco(folder: Path) -> DataSet:
+    return read_coco(sorted((folder / "annotations").glob("captions_*.json")))
+
+
+def test_coco_files_of_a_folder_are_one_source_with_splits(coco: Path) -> None:
+    data = _coco(coco)
+    assert {(entity.id, entity.kind, entity.split) for entity in _entities(data).values()} == {
+        ("coco:image/1", "image", "train"),
+        ("coco:caption/11", "caption", "train"),
+        ("coco:caption/12", "caption", "train"),
+        ("coco:image/2", "image", "valid"),
+        ("coco:caption/21", "caption", "valid"),
+    }
+    assert _entities(data)["coco:caption/11"].texts == ("A dog runs.",)
+    assert _entities(data)["coco:image/1"].images == ("coco/train2017/000000000001.jpg",)
+    assert open_picture(ImageRoots({"coco": data.source.image_root}), "coco/val2017/000000000002.jpg").size == (20, 10)
+
+
+def test_coco_dirt_is_counted_by_reason(coco: Path) -> None:
+    assert _skipped(_coco(coco)) == {
+        "images without id or file_name": 1,
+        "annotations without id or caption": 2,
+        "captions of an image that the file does not list": 2,
+        "captions without words": 1,
+        "pictures without a caption": 1,
+        "pictures that are missing": 1,
+        "captions of a picture that was left out": 1,
+    }
+
+
+def test_coco_pictures_can_be_somewhere_else(coco: Path, tmp_path: Path) -> None:
+    (coco / "train2017").rename(tmp_path / "elsewhere")
+    file = coco / "annotations" / "captions_train2017.json"
+    with pytest.raises(BadSource, match="--pictures"):
+        read_coco([file])
+    data = read_coco([file], tmp_path / "elsewhere")
+    assert _entities(data)["coco:image/1"].images == ("coco/elsewhere/000000000001.jpg",)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("{", "no whole JSON file"), ("[]", "no COCO captions file"), ('{"images": 1}', "no COCO captions file")],
+)
+def test_a_coco_file_that_is_none_gets_a_sentence(
+    coco: Path, tmp_path: Path, content: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = coco / "annotations" / "captions_train2017.json"
+    file.write_text(content)
+    assert run_command(lambda: main(["captions", "--path", str(file), "--dry-run"])) == WRONG_CALL
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not FLICKR.is_dir(), reason="the real slices are not here")
+def test_flickr8k_has_the_counts_of_its_files() -> None:
+    text = FLICKR / "Flickr8k_text"
+    lines = (text / "Flickr8k.token.txt").read_text().splitlines()
+    present = {file.name for file in (FLICKR / "images").iterdir()}
+    dev = set((text / "Flickr_8k.devImages.txt").read_text().split())
+    captions = [line for line in lines if line.split("#")[0] in dev & present]
+    data = read_flickr(text / "Flickr8k.token.txt", only=("valid",))
+    kinds = Counter(entity.kind for entity in _entities(data).values())
+    assert kinds == {"image": len(dev & present), "caption": len(captions)}
+    assert len(_triples(data)) == 2 * len(captions)
+    assert not [reason for reason in _skipped(data) if "pictures" in reason]
+
+
+@pytest.mark.skipif(not COCO.is_dir(), reason="the real slices are not here")
+def test_coco_has_the_counts_of_its_files() -> None:
+    files = [COCO / "annotations" / f"captions_{part}2017.json" for part in ("train", "val")]
+    contents = [json.loads(file.read_text()) for file in files]
+    kinds = Counter(entity.kind for entity in _entities(_coco(COCO)).values())
+    assert kinds == {
+        "image": sum(len(content["images"]) for content in contents),
+        "caption": sum(len(content["annotations"]) for content in contents),
+    }
+    assert not _skipped(_coco(COCO))
