@@ -25,6 +25,7 @@ Work = ManagedTransaction
 
 FETCH = 10_000
 CONNECTS_WITHIN = 15.0
+RETRIES_FOR = 15.0
 ENDS_BY_ELEMENT = "MATCH (n) WHERE elementId(n) IN $elements RETURN elementId(n), n.id"
 
 
@@ -41,10 +42,12 @@ class Neo4jDriver:
                 auth=_credentials(),
                 connection_timeout=CONNECTS_WITHIN,
                 connection_acquisition_timeout=60.0,
+                max_transaction_retry_time=RETRIES_FOR,
                 notifications_min_severity=NotificationMinimumSeverity.OFF,
             )
         try:
-            self.read("RETURN 1")
+            with self._translating(), self._session("READ") as session:
+                session.run("RETURN 1").consume()  # outside of a managed transaction, which would try for long
         except BaseException:
             self._driver.close()
             raise
@@ -198,7 +201,7 @@ class _Plain:
         if isinstance(value, Node):
             return {name: self.value(part) for name, part in value.items()}
         if isinstance(value, Relationship):
-            head, tail = (self._ids.get(node.element_id) if node else None for node in value.nodes)
+            head, tail = (None if node is None else self._ids.get(node.element_id) for node in value.nodes)
             properties = {name: self.value(part) for name, part in value.items()}
             return {"head": head, "type": value.type, "tail": tail, **properties}
         if isinstance(value, GraphPath):

@@ -1,0 +1,158 @@
+"""Look at a graph from the command line: python -m kgstore query | stats | search | project."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from kgstore.command import WrongCall, add_store_option, run_command
+from kgstore.open import open_store
+from kgstore.projection import project
+from kgstore.recipes import load_recipe, parse_parameters
+from kgstore.values import Statistics
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m kgstore", description="Look at a graph, search it, project it.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    query = commands.add_parser("query", help="run Cypher that only reads the graph, within a time and a row limit")
+    query.add_argument("cypher", metavar="FILE-or-CYPHER", help="a file, or the query itself in quotes")
+    _add_parameters(query)
+    query.add_argument("--seconds", type=_positive(float), default=10.0, help="time limit (default: %(default)s)")
+    query.add_argument("--rows", type=_positive(int), default=1000, help="row limit (default: %(default)s)")
+    query.set_defaults(run=_query)
+
+    stats = commands.add_parser("stats", help="what the graph holds, in counts")
+    stats.set_defaults(run=_stats)
+
+    search = commands.add_parser("search", help="entities by name and text; a typo is forgiven")
+    search.add_argument("text", metavar="TEXT")
+    search.add_argument("--kind", metavar="KIND", action="append", default=[], help="only of this kind; repeatable")
+    search.add_argument("--source", metavar="NAME", action="append", default=[], help="only of this source; repeatable")
+    search.add_argument("--limit", type=_positive(int), default=20, help="most hits (default: %(default)s)")
+    search.set_defaults(run=_search)
+
+    projection = commands.add_parser("project", help="write what a recipe selects as a projection that training reads")
+    projection.add_argument("--recipe", metavar="FILE-or-NAME", default="all", help="default: %(default)s")
+    projection.add_argument(
+        "--param", metavar="NAME=VALUE", action="append", default=[], help="a parameter; repeatable"
+    )
+    projection.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
+    projection.add_argument("--all-entities", action="store_true", help="entities without a relation too")
+    projection.set_defaults(run=_project)
+
+    for command in (query, stats, search, projection):
+        add_store_option(command)
+        command.add_argument("--json", action="store_true", help="print JSON")
+    chosen = parser.parse_args(arguments)
+    if "://" not in chosen.store and not Path(chosen.store).exists():
+        raise WrongCall(f"There is no graph at {chosen.store}; load one first: python -m ingest SOURCE --store PATH")
+    chosen.run(chosen)
+
+
+def _add_parameters(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="a parameter; repeatable")
+
+
+def _query(chosen: argparse.Namespace) -> None:
+    with open_store(chosen.store) as store:
+        answer = store.query(
+            _cypher(chosen.cypher), parse_parameters(chosen.param), seconds=chosen.seconds, rows=chosen.rows
+        )
+    if chosen.json:
+        for row in answer.rows:
+            _print_json(dict(zip(answer.columns, row, strict=True)))
+    else:
+        print("\t".join(answer.columns))
+        for row in answer.rows:
+            print("\t".join(_cell(value) for value in row))
+    if answer.truncated:
+        print(f"Only the first {chosen.rows} rows; --rows N shows more.", file=sys.stderr)
+
+
+def _stats(chosen: argparse.Namespace) -> None:
+    with open_store(chosen.store) as store:
+        statistics = store.statistics()
+    if chosen.json:
+        _print_json(asdict(statistics))
+    else:
+        print(_table(statistics))
+
+
+def _search(chosen: argparse.Namespace) -> None:
+    with open_store(chosen.store) as store:
+        hits = store.search(chosen.text, kinds=chosen.kind, sources=chosen.source, limit=chosen.limit)
+    for hit in hits:
+        if chosen.json:
+            _print_json({**asdict(hit.entity), "score": hit.score})
+        else:
+            label = hit.entity.name or (hit.entity.texts or ("",))[0]
+            print("\t".join((f"{hit.score:.2f}", hit.entity.id, hit.entity.kind, _cell(label))))
+    if not hits:
+        print(f"Nothing like {chosen.text!r} is in the graph.", file=sys.stderr)
+
+
+def _project(chosen: argparse.Namespace) -> None:
+    recipe = load_recipe(chosen.recipe, parse_parameters(chosen.param))
+    with open_store(chosen.store) as store:
+        projection = project(store, recipe, chosen.out, all_entities=chosen.all_entities, progress=True)
+    counts = {"entities": projection.entity_count, "triples": projection.edge_count}
+    if chosen.json:
+        _print_json({"directory": str(chosen.out), "fingerprint": projection.fingerprint, **counts})
+    else:
+        print(f"{chosen.out}: {counts['triples']:,} triples between {counts['entities']:,} entities")
+
+
+def _cypher(file_or_text: str) -> str:
+    if any(letter.isspace() for letter in file_or_text) and not Path(file_or_text).is_file():
+        return file_or_text
+    try:
+        return Path(file_or_text).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongCall(f"{file_or_text} is neither a query nor a file that can be read as UTF-8: {error}.") from error
+
+
+def _table(statistics: Statistics) -> str:
+    lines = [f"{statistics.entities:>12,}  entities", f"{statistics.triples:>12,}  triples"]
+    for title, counts in (
+        ("entities by kind", statistics.kinds),
+        ("entities by source", statistics.sources),
+        ("triples by type", statistics.types),
+    ):
+        lines += ["", title, *(f"{count:>12,}  {name}" for name, count in counts.items())]
+    predicted = {"waiting": statistics.waiting, "accepted": statistics.accepted, "rejected": statistics.rejected}
+    lines += ["", "predictions", *(f"{count:>12,}  {name}" for name, count in predicted.items())]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.replace("\t", " ").replace("\n", " ")
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+class _positive:  # noqa: N801  # reads as a type where it is used
+    """The number that a flag's text says, if it is above 0."""
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self._kind = kind
+
+    def __call__(self, text: str) -> float:
+        number = self._kind(text)
+        if not number > 0:
+            raise argparse.ArgumentTypeError("must be above 0")
+        return number
+
+    def __repr__(self) -> str:
+        return "number"
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
