@@ -245,5 +245,5 @@ def pooled_grid(tokens: Float[Tensor, "p l d"], side: int) -> Float[Tensor, "p k
         return tokens
     patches = tokens[:, 1:]
     grid = math.isqrt(patches.shape[1])
-    square = patches.transpose(1, 2).reshape(len(tokens), -1, grid, grid)
+    square = patches.transpose(1, 2).reshape(len(tokens), tokens.shape[2], grid, grid)
     return torch.cat([tokens[:, :1], F.adaptive_avg_pool2d(square, side).flatten(2).transpose(1, 2)], dim=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel
@@ -75,6 +76,8 @@ class Towers(nn.Module):
 
     def image(self, pixels: UInt8[Tensor, "p 3 s s"]) -> Encoded:
         """Eq. 2 for pictures: all tokens through the last norm and the projection [D]; the class token is pooled."""
+        if not len(pixels):  # transformers' attention cannot be shown nothing
+            return Encoded(self.mean.new_zeros(0, self.image_tokens, self.image_width), self._no_pooled())
         seen = (pixels.to(self.mean.dtype) - self.mean) / self.std
         states = self.clip.vision_model(pixel_values=seen).last_hidden_state
         tokens = self.clip.visual_projection(self.clip.vision_model.post_layernorm(states))
@@ -83,10 +86,27 @@ class Towers(nn.Module):
     def text(self, tokens: Int64[Tensor, "q l"], lengths: Int64[Tensor, " q"]) -> Encoded:
         """Eq. 2 for texts: all tokens after the last norm [D]; the end token, projected, is the pooled.
 
-        Attention is causal, so that what pads a text cannot be seen by its tokens and needs no mask.
+        Attention is causal, so that what pads a text cannot be seen by its tokens and needs no mask. Texts of like
+        length go together, each group as long as its longest; what pads the result is zero.
         """
-        states = self.clip.text_model(input_ids=tokens).last_hidden_state
+        if not len(tokens):
+            return Encoded(self.mean.new_zeros(0, tokens.shape[1], self.text_width), self._no_pooled())
+        groups = by_length(lengths)
+        parts = []
+        for rows in groups:
+            states = self.clip.text_model(input_ids=tokens[rows, : int(lengths[rows].max())]).last_hidden_state
+            parts.append(F.pad(states, (0, 0, 0, tokens.shape[1] - states.shape[1])))
+        states = torch.cat(parts)[torch.cat(groups).argsort()]
         return Encoded(states, self.clip.text_projection(at_end(states, lengths)))
+
+    def _no_pooled(self) -> Tensor:
+        return self.mean.new_zeros(0, self.image_width)
+
+
+def by_length(lengths: Int64[Tensor, " q"]) -> list[Int64[Tensor, " k"]]:
+    """Rows in groups of like length. Groups of a few rows would cost more than they save."""
+    groups = min(4, max(1, len(lengths) // 24))
+    return list(lengths.argsort(stable=True).tensor_split(groups))
 
 
 def at_end(states: Float[Tensor, "q l d"], lengths: Int64[Tensor, " q"]) -> Float[Tensor, "q d"]:
