@@ -16,8 +16,9 @@ from kgstore.errors import KgError
 from model.track import Run
 
 ANSWERS = 5
-#: Where the graph says nothing about an entity yet, these are asked first.
-USUAL = ("IS_A", "IMAGE_OF", "DEPICTS", "SYNONYM")
+#: What is asked first, so that one picture shows two answers; others are asked by what the graph says of them.
+FIRST = {"image": ("IMAGE_OF", "IS_A"), "region": ("DEPICTS", "HAS_COLOUR")}
+USUAL = ("IS_A", "SYNONYM")
 
 
 def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
@@ -42,9 +43,10 @@ def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
 
 
 def first_relations(entity: Entity, types: Sequence[str]) -> list[str]:
-    """Two relations that lead from this entity, else two usual ones."""
+    """Two relations to begin with."""
     own = [c.type for c in graph().neighbour_counts(entity.id) if c.direction == "out"]
-    return list(dict.fromkeys(type_ for type_ in (*own, *USUAL) if type_ in types))[:2]
+    wanted = dict.fromkeys((*FIRST.get(entity.kind, ()), *own, *USUAL))
+    return [type_ for type_ in wanted if type_ in types][:2]
 
 
 def draw_answers(entity: Entity, types: Sequence[str], run: Run, catalogue: Catalogue) -> None:

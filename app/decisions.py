@@ -22,7 +22,7 @@ def decision_buttons(triple: Triple, place: str) -> None:
     if triple.decision:
         st.button("Undo", key=f"undo-{mark}", icon=":material/undo:", on_click=decide, args=(triple.key, ""))
         return
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", width="content"):
         st.button(
             "Accept", key=f"accept-{mark}", icon=":material/check:", on_click=decide, args=(triple.key, "accepted")
         )

@@ -15,7 +15,7 @@ from app.words import Catalogue, name_of, score_text
 from kgstore import Entity, Triple
 
 _mount = component("graph")
-LABEL_LENGTH = 26
+LABEL_LENGTH = 36
 
 
 def graph_view(
@@ -55,12 +55,14 @@ def _node(entity: Entity) -> dict[str, object]:
 
 
 def _edges(shown: Neighbourhood, catalogue: Catalogue) -> list[dict[str, object]]:
-    parallel: Counter[frozenset[str]] = Counter()
+    """Relations between the same two entities are bent apart; those of opposite directions bend to opposite sides."""
+    together = Counter(frozenset((triple.head, triple.tail)) for triple in shown.triples.values())
+    drawn: Counter[tuple[str, str]] = Counter()
     edges = []
     for triple in shown.triples.values():
-        ends = frozenset((triple.head, triple.tail))
-        edges.append(_edge(triple, catalogue, bend=0.18 * parallel[ends]))
-        parallel[ends] += 1
+        ends = (triple.head, triple.tail)
+        drawn[ends] += 1
+        edges.append(_edge(triple, catalogue, bend=0.13 * drawn[ends] if together[frozenset(ends)] > 1 else 0.0))
     return edges
 
 

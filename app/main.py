@@ -25,19 +25,23 @@ PAGES = (
 # A Material icon here would be fetched from Google.
 COMPONENTS = Path(__file__).with_name("components")
 ICON = str(COMPONENTS / "icon.svg")
+# Streamlit leaves wide margins that a graph can use.
+STYLE = "<style>.stMainBlockContainer { padding-inline: clamp(1rem, 3vw, 3rem) }</style>"
 LOGO = str(COMPONENTS / "logo.svg")
 
 
 def frame() -> None:
     """Draws the page that the address names; what goes wrong in it becomes a sentence."""
     st.set_page_config(page_title="Knowledge-CLIP", page_icon=ICON, layout="wide")
+    st.html(STYLE)
     st.logo(LOGO, icon_image=ICON, size="large")
     pages = [
         st.Page(f"views/{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages)
-    st.sidebar.caption(f"Graph: {escape(current().store)}")
+    store = current().store
+    st.sidebar.caption(f"Graph: {escape(Path(store).name if current().embedded else store)}")
     try:
         page.run()
     except KgError as error:

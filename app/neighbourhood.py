@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.words import count
 from kgstore import Entity, GraphStore, NeighbourCount, Triple, TripleKey
+from kgstore.values import Direction
 
 #: Relations of one type and direction that an expansion brings; more are a click away.
 FIRST, MORE = 6, 25
@@ -33,14 +34,23 @@ class Neighbourhood:
             del self.triples[key]
         self.add(store, [triple for triple in predicted if triple.decision != "rejected"])
 
-    def expand(self, store: GraphStore, id: str, types: Collection[str] = (), limit: int = FIRST) -> None:
-        """Brings the neighbours of an entity in."""
+    def expand(self, store: GraphStore, id: str, type_: str = "", direction: Direction | None = None) -> None:
+        """Brings in some neighbours of an entity, or those of one relation type and direction that come next."""
         before = len(self.entities)
-        found = store.neighbours(id, types=types, limit=limit)
+        if type_:
+            limit = self.shown(id, type_, direction or "out") + MORE
+            found = store.neighbours(id, types=[type_], direction=direction, limit=limit)
+        else:
+            found = store.neighbours(id, limit=FIRST)
         self.add(store, found)
         new = len(self.entities) - before
         if not self.message:
             self.message = f"{count(new, 'new entity', 'new entities')}." if new else "Nothing new around it."
+
+    def shown(self, id: str, type_: str, direction: Direction) -> int:
+        """How many relations of that type and direction the view shows of an entity."""
+        end = 0 if direction == "out" else 2
+        return sum(1 for key in self.triples if key.type == type_ and key[end] == id)
 
     def add(self, store: GraphStore, triples: Collection[Triple]) -> None:
         """Takes relations in with their ends, up to the limit; says in `message` when it is reached."""
@@ -55,10 +65,5 @@ class Neighbourhood:
 
     def hidden(self, counts: Collection[NeighbourCount], id: str) -> list[NeighbourCount]:
         """Of the counts around an entity, how many relations of each type the view does not show yet."""
-        rest = []
-        for type_, direction, total in counts:
-            end = 0 if direction == "out" else 2
-            shown = sum(1 for key in self.triples if key.type == type_ and key[end] == id)
-            if total > shown:
-                rest.append(NeighbourCount(type_, direction, total - shown))
-        return rest
+        rest = (NeighbourCount(type_, way, total - self.shown(id, type_, way)) for type_, way, total in counts)
+        return [hidden for hidden in rest if hidden.count > 0]

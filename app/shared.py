@@ -35,7 +35,7 @@ def image_roots() -> ImageRoots:
     return _roots(current().store, current().images, int(time.monotonic() / ROOTS_SECONDS))
 
 
-@st.cache_resource(show_spinner="Opening the graph …", on_release=lambda store: store.close())
+@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
 def _open(uri: str) -> GraphStore:
     return open_store(uri)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from app.escape import one_line, shorten
 from kgstore import COMMON_TYPE, Entity, GraphStore, Triple, relation_text
+
+_SECOND_UNIT = r"(?<=[a-z]) .*"
 
 
 class Catalogue:
@@ -63,7 +66,7 @@ def since(when: str) -> str:
     except ValueError:
         return one_line(when)
     seconds = (datetime.now(UTC) - (moment if moment.tzinfo else moment.replace(tzinfo=UTC))).total_seconds()
-    return "just now" if seconds < 60 else f"{duration(seconds)} ago"
+    return "just now" if seconds < 60 else f"{re.sub(_SECOND_UNIT, '', duration(seconds))} ago"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,7 +20,7 @@ from app.curves import curve_points, thinned
 from app.escape import escape, one_line, shorten
 from app.headers import SecurityHeaders
 from app.metrics import rows_of
-from app.neighbourhood import MOST_ENTITIES, Neighbourhood
+from app.neighbourhood import MORE, MOST_ENTITIES, Neighbourhood
 from app.pictures import IMAGE_ROUTE, picture_url
 from app.serve import streamlit_options
 from app.settings import Settings, use
@@ -28,7 +29,6 @@ from app.vendor import VIS_NETWORK_ROUTE, vis_network_address
 from app.words import duration, score_text
 from kgstore import Entity, Triple, open_store
 from model.track import Run, RunWriter
-from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
@@ -225,7 +225,8 @@ def test_a_neighbourhood_stops_at_its_limit_and_says_so(empty: Path) -> None:
     graph().write([Entity("t:hub"), *leaves], [Triple("t:hub", "HAS", leaf.id) for leaf in leaves])
     shown = Neighbourhood("t:hub")
     shown.refresh(graph(), graph().entity("t:hub"), [])
-    shown.expand(graph(), "t:hub", limit=1000)
+    for _ in range(MOST_ENTITIES // MORE + 1):
+        shown.expand(graph(), "t:hub", "HAS", "out")
     assert len(shown.entities) == MOST_ENTITIES
     assert "full" in shown.message
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 from model.track import RunWriter
 from tests.app_graph import PICTURES, hostile, open_filled, write_settings
@@ -106,8 +106,13 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def visit(page: Page, address: str) -> None:
+    """Opens a page; once more where Chromium gave up because the machine's network changed meanwhile."""
     page.goto(address)
-    settle(page)
+    try:
+        page.wait_for_selector(IDLE, timeout=15_000)
+    except TimeoutError:
+        page.reload()
+        settle(page)
 
 
 def settle(page: Page) -> None:

@@ -24,7 +24,7 @@ function picture(item) {
   return frame;
 }
 
-function card(item, open) {
+function card(item, layout, open) {
   const link = node("a", `item ${item.state ?? ""}`);
   link.href = item.address;
   link.title = item.name;
@@ -47,8 +47,8 @@ function card(item, open) {
   }
   if (item.score !== undefined) notes.append(node("span", "score", item.score));
   if (item.note) notes.append(node("span", "note", item.note));
-  if (notes.childNodes.length) words.append(notes);
   link.append(picture(item), words);
+  if (notes.childNodes.length) (layout === "rows" ? link : words).append(notes);
   link.onclick = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
@@ -63,7 +63,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   root.className = `cards ${data.layout}`;
   root.replaceChildren(...data.groups.flatMap((group) => {
     const list = node("div", "list");
-    list.append(...group.items.map((item) => card(item, open)));
+    list.append(...group.items.map((item) => card(item, data.layout, open)));
     if (group.more) list.append(node("span", "more", group.more));
     if (!group.title) return [list];
     const section = node("section", "");

@@ -25,6 +25,7 @@ function colours(root) {
     background: read("--st-background-color", "#fff"),
     line: read("--st-border-color", "#ccc"),
     faint: read("--st-gray-text-color", "#888"),
+    face: style.fontFamily,
   };
 }
 
@@ -38,8 +39,9 @@ function drawnNode(node, focus, palette) {
     borderWidthSelected: 5,
     color: { border: node.colour, background: node.picture ? palette.background : node.colour,
              highlight: { border: node.colour, background: node.colour }, hover: { border: node.colour, background: node.colour } },
-    font: { color: palette.text, size: central ? 15 : 13, face: "inherit, Source Sans, sans-serif",
-            strokeWidth: 4, strokeColor: palette.background, vadjust: 0 },
+    font: { color: palette.text, size: central ? 15 : 13, face: palette.face,
+            strokeWidth: 4, strokeColor: palette.background },
+    widthConstraint: { maximum: 125 },
   };
   if (node.picture) {
     Object.assign(drawn, { shape: "image", image: node.picture, brokenImage: BLANK, size: central ? 34 : 24,
@@ -57,7 +59,8 @@ function drawnEdge(edge, palette) {
     dashes: edge.predicted && !edge.accepted ? [7, 6] : false,
     width: edge.predicted ? 2.2 : 1.1,
     color: { color: colour, highlight: colour, hover: colour, opacity: edge.predicted ? 1 : 0.6 },
-    font: { color: edge.predicted ? edge.colour : palette.faint, size: 11, strokeWidth: 4, strokeColor: palette.background },
+    font: { color: edge.predicted ? edge.colour : palette.faint, size: 11, face: palette.face, strokeWidth: 4,
+      strokeColor: palette.background },
     smooth: edge.bend ? { enabled: true, type: "curvedCW", roundness: edge.bend } : false,
   };
 }
@@ -73,7 +76,7 @@ const OPTIONS = {
   edges: { arrows: { to: { enabled: true, scaleFactor: 0.5 } }, smooth: false, selectionWidth: 1 },
   physics: {
     enabled: true, solver: "forceAtlas2Based",
-    forceAtlas2Based: { gravitationalConstant: -90, centralGravity: 0.012, springLength: 110, springConstant: 0.07, avoidOverlap: 0.6 },
+    forceAtlas2Based: { gravitationalConstant: -90, centralGravity: 0.012, springLength: 125, springConstant: 0.07, avoidOverlap: 0.6 },
     stabilization: { enabled: true, iterations: 250, fit: true },
   },
 };
@@ -87,7 +90,7 @@ class View {
     this.edges = new vis.DataSet();
     this.settling = 0;
     this.firstClick = 0;
-    root.querySelector(".fit").onclick = () => this.network?.fit({ animation: { duration: 250 } });
+    root.querySelector(".fit").onclick = () => this.fit(250);
     this.resizes = new ResizeObserver(() => this.resized());
     this.resizes.observe(this.canvas);
   }
@@ -114,8 +117,14 @@ class View {
     options.physics.stabilization.enabled = !remembered;
     options.physics.enabled = !remembered;
     this.network = new this.vis.Network(this.canvas, { nodes: this.nodes, edges: this.edges }, options);
-    this.network.once("stabilizationIterationsDone", () => this.rest());
-    if (remembered) this.rest();
+    this.network.once("stabilizationIterationsDone", () => {
+      this.rest();
+      this.fit();
+    });
+    if (remembered) {
+      this.rest();
+      this.fit();
+    }
     this.network.on("click", (event) => this.clicked(event));
     this.network.on("doubleClick", (event) => this.doubleClicked(event));
     this.network.on("dragEnd", () => this.remember());
@@ -164,7 +173,17 @@ class View {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const places = Object.values(this.network.getPositions(ids)).map((at) => this.network.canvasToDOM(at));
     const inside = places.every((at) => at.x > 30 && at.y > 30 && at.x < width - 30 && at.y < height - 30);
-    if (!inside) this.network.fit({ animation: { duration: 350 } });
+    if (!inside) this.fit(350);
+  }
+
+  // With room for the labels at the edge, which vis does not count.
+  fit(duration = 0) {
+    if (!this.network) return;
+    const before = { scale: this.network.getScale(), position: this.network.getViewPosition() };
+    this.network.fit();
+    const after = { scale: this.network.getScale() * 0.88, position: this.network.getViewPosition() };
+    if (duration) this.network.moveTo(before);
+    this.network.moveTo({ ...after, animation: duration ? { duration, easingFunction: "easeInOutQuad" } : false });
   }
 
   rest() {
@@ -196,7 +215,7 @@ class View {
     this.width = width;
     this.network.setSize(`${width}px`, `${height}px`);
     this.network.redraw();
-    if (wasHidden) this.network.fit();
+    if (wasHidden) this.fit();
   }
 
   legend(entries) {

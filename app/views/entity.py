@@ -21,9 +21,9 @@ from app.words import Catalogue, count, name_of, names, score_text, since
 from kgstore import Entity, NeighbourCount, Triple
 from kgstore.values import Direction
 
-FACTS_PER_TYPE = 25
+FACTS_PER_TYPE = 14
 PREDICTIONS_PER_TYPE = 10
-PICTURES = 6
+PICTURES = 12
 #: Streamlit's badge colours nearest to KIND_COLOURS.
 BADGES: dict[str, Literal["blue", "green", "orange", "violet", "red"]] = {
     "concept": "blue",
@@ -58,14 +58,14 @@ def fetch(id: str) -> EntityPage:
 def draw(page: EntityPage) -> None:
     draw_head(page.entity)
     show_decision_error()
-    left, right = st.columns([5, 4], gap="large")
+    left, right = st.columns([5, 3], gap="medium")
     with left:
         st.subheader("Around it")
         shown = neighbourhood(page)
         draw_graph(page.entity.id, page.catalogue, shown)
     with right:
         draw_predictions(page)
-        draw_ask(page.entity, page.catalogue)
+    draw_ask(page.entity, page.catalogue)
     draw_facts(page)
 
 
@@ -84,19 +84,19 @@ def draw_head(entity: Entity) -> None:
         for text in entity.texts[:8]:
             if one_line(text) != name_of(entity):
                 st.text(text[:2000])
+        if entity.images[1:]:
+            picture_strip([picture_url(reference, 64) for reference in entity.images[1:PICTURES]], side=56)
         if len(entity.texts) > 8:
             st.caption(f"and {count(len(entity.texts) - 8, 'more text')}.")
 
 
 def draw_pictures(entity: Entity) -> None:
-    """The first picture large, a region also in the whole picture, the others small."""
-    first, *rest = entity.images[:PICTURES]
+    """The first picture; a region also in the whole picture."""
+    first = entity.images[0]
     picture_strip([picture_url(first, 320)], side=180)
     if "#xywh=" in first:
         picture_strip([picture_url(first.partition("#xywh=")[0], 320)], side=180)
         st.caption("the region, and the picture it is part of")
-    if rest:
-        picture_strip([picture_url(reference, 64) for reference in rest], side=56)
 
 
 def neighbourhood(page: EntityPage) -> Neighbourhood:
@@ -139,10 +139,15 @@ def draw_panel(entity: Entity, shown: Neighbourhood, catalogue: Catalogue) -> No
         return
     with st.container(horizontal=True, gap="small"):
         for type_, direction, rest in hidden[:8]:
-            label = f"+ {min(rest, MORE)} of {rest:,} {direction_text(catalogue.text(type_), direction)}"
+            label = f"{direction_text(catalogue.text(type_), direction)} · {rest_text(rest)}"
             if st.button(escape(label), key=f"expand-{type_}-{direction}"):
-                shown.expand(graph(), entity.id, types=[type_], limit=MORE + FACTS_PER_TYPE)
+                shown.expand(graph(), entity.id, type_, direction)
                 st.rerun(scope="fragment")
+
+
+def rest_text(rest: int) -> str:
+    """What one more click brings."""
+    return f"{rest} more" if rest <= MORE else f"{MORE} of {rest:,} more"
 
 
 def direction_text(words: str, direction: Direction) -> str:

@@ -17,7 +17,7 @@ from app.words import Catalogue, count
 from kgstore import Entity, Statistics
 from model.track import Run
 
-PICTURES, TYPES, RUNS = 12, 12, 5
+PICTURES, TYPES, RUNS = 14, 12, 5
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Home:
 
 def fetch() -> Home:
     store = graph()
-    return Home(store.statistics(), store.pictures(PICTURES), Catalogue(store), runs_of(current().runs))
+    named, seen = store.pictures(PICTURES // 2, ["concept"]), store.pictures(PICTURES, ["image", "region"])
+    return Home(store.statistics(), [*named, *seen][:PICTURES], Catalogue(store), runs_of(current().runs))
 
 
 def draw(home: Home) -> None:
@@ -38,6 +39,7 @@ def draw(home: Home) -> None:
     st.title("What the graph holds")
     if not held.entities:
         draw_empty()
+        draw_runs(home.runs)
     else:
         draw_counts(held)
         if home.pictures:
@@ -47,13 +49,13 @@ def draw(home: Home) -> None:
         with kinds:
             st.subheader("Entities by kind")
             bars("kinds", [(kind, kind, n, KIND_COLOURS[kind]) for kind, n in held.kinds.items()], go_kind)
+            draw_runs(home.runs)
         with types:
             st.subheader("Relations by type")
             shown = list(held.types.items())[:TYPES]
             bars("types", [(type_, home.catalogue.text(type_), n, "") for type_, n in shown], go_type)
             if len(held.types) > TYPES:
                 st.caption(f"and {count(len(held.types) - TYPES, 'more type')}.")
-    draw_runs(home.runs)
 
 
 def draw_counts(held: Statistics) -> None:

@@ -17,6 +17,7 @@ from kgstore import Entity, Statistics, Triple, TripleKey
 
 QUEUE = 200
 NEXT = 8
+PICTURE_SIDE = 170
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,13 @@ def draw_done(held: Statistics) -> None:
 
 def draw_candidate(triple: Triple, page: ReviewPage) -> None:
     with st.container(border=True, key="candidate"):
-        left, middle, right = st.columns([3, 2, 3], gap="medium", vertical_alignment="center")
+        left, middle, right = st.columns([3, 2, 3], gap="medium")
         with left:
             draw_end(page.entities[triple.head])
-        with middle:
+        with middle, st.container(height=PICTURE_SIDE, border=False, vertical_alignment="center"):
             st.subheader(f"{escape(page.catalogue.of(triple))} →", anchor=False, text_alignment="center")
-            st.caption(
-                f"score {score_text(triple.score)} · run {escape(triple.run)} · {escape(since(triple.when))}",
-                text_alignment="center",
-            )
+            details = (f"score {score_text(triple.score)}", f"run {triple.run}", since(triple.when))
+            st.caption(escape(" · ".join(details)), text_alignment="center")
         with right:
             draw_end(page.entities[triple.tail])
         with st.container(horizontal=True, horizontal_alignment="center"):
@@ -105,7 +104,7 @@ def draw_candidate(triple: Triple, page: ReviewPage) -> None:
 def draw_end(entity: Entity) -> None:
     """One end of the relation: its picture, its name as a link, its texts."""
     if entity.images:
-        picture_strip([picture_url(entity.images[0], 320)], side=160)
+        picture_strip([picture_url(entity.images[0], 320)], side=PICTURE_SIDE)
     st.page_link(ENTITY_PAGE, label=f"**{escape(name_of(entity))}**", query_params={"id": entity.id})
     st.caption(entity.kind)
     for text in entity.texts[:3]:
