@@ -41,7 +41,8 @@ def ask_names(subject: Predictor) -> Figures:
     """In how many percent of the test pictures does the right name come first, for names by caption and by graph?
 
     leaf_128          "a red cube", which captions contain, among all colours and kinds
-    graph_only_128    "a crimson blick", which only the graph explains; ..._held_out: compositions no picture had
+    graph_only_128    "a crimson blick", which only the graph explains, likewise
+    ..._held_out      the same for the pictures of a kind in a colour that no training picture shows
     synonym_16, two_hops_16, gloss_16   one kind of name, the colour given, among all kinds
     hypernym_map      pictures by the words of a hypernym, mean average precision
     first_picture     in how many percent of the 128 graph-only names is the first picture found a right one?
@@ -133,9 +134,10 @@ def name_shares(truth: dict[str, Any], shown: Shown, score: Scorer) -> dict[str,
     everyone = np.arange(len(shown.rows))
     one_hop = composed(synonyms, colours).reshape(own_colour)[everyone, shown.colour]
     two_hops = composed(second, colours).reshape(own_colour)[everyone, shown.colour]
-    right = graph_only.argmax(axis=1) == exact
+    named, right = leaf.argmax(axis=1) == exact, graph_only.argmax(axis=1) == exact
     shares = {
-        "leaf_128": _share(leaf.argmax(axis=1) == exact),
+        "leaf_128": _share(named),
+        "leaf_128_held_out": _share(named[shown.held_out]),
         "graph_only_128": _share(right),
         "graph_only_128_held_out": _share(right[shown.held_out]),
         "synonym_16": _share(one_hop.argmax(axis=1) == shown.kind),
