@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         top.error("which source? One of: " + ", ".join(SOURCES))
     if options.store is None and not options.dry_run:
         top.error("--store URI is missing: say which graph to load into (or --dry-run to only count)")
-    if options.if_empty and not options.dry_run and _holds_something_else(options.store, options.loader):
+    if options.if_empty and not options.dry_run and _holds_something_else(options):
         print(f"{options.loader}: nothing loaded, the graph is not empty")
         return 0
     data = SOURCES[options.loader].from_options(options)
@@ -63,10 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _holds_something_else(uri: str, loader: str) -> bool:
-    with open_store(uri) as store:
+def _holds_something_else(options: argparse.Namespace) -> bool:
+    name = getattr(options, "source", None) or options.loader
+    with open_store(options.store) as store:
         marks = store.sources()
-        if marks and all(mark.name == loader and not mark.complete for mark in marks):
+        if marks and all(mark.name == name and not mark.complete for mark in marks):
             return False
         return bool(marks) or store.statistics().entities > 0
 

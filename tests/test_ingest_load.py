@@ -307,3 +307,21 @@ def test_a_load_without_a_store_says_so(
     status, _, err = call("triples", "--path", tmp_path / "t.tsv", "--source", "s")
     assert status == WRONG_CALL
     assert "--store" in err
+
+
+def test_a_graph_that_holds_something_else_can_be_left_alone(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    def load_table(source: str, *more: str) -> str:
+        (tmp_path / f"{source}.tsv").write_text("a\tknows\tb\nb\tknows\tc\n")
+        table = ["--path", tmp_path / f"{source}.tsv", "--source", source, "--store", tmp_path / "graph"]
+        status, out, _ = call("triples", *table, "--if-empty", *more)
+        assert status == 0
+        return out
+
+    assert "2 new" in load_table("s", "--limit", "4")
+    assert "went on after 4 records" in load_table("s")
+    assert "nothing loaded" in load_table("s")
+    assert "nothing loaded" in load_table("other")
+    with open_store(tmp_path / "graph") as store:
+        assert [source.name for source in store.sources()] == ["s"]
