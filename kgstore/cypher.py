@@ -36,8 +36,9 @@ class Token(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a quoted or unquoted name names."""
-        return self.text[1:-1].replace("``", "`") if self.kind == "quoted" else self.text
+        """What a quoted or unquoted name, or a parameter, names."""
+        bare = self.text.removeprefix("$")
+        return bare[1:-1].replace("``", "`") if bare.startswith("`") else bare
 
 
 def tokens(cypher: str) -> Iterator[Token]:

@@ -43,8 +43,9 @@ FUNCTION_FAMILIES = frozenset(
 )
 
 
-def require_reading(cypher: str, *, procedures: Collection[str] = PROCEDURES) -> None:
-    """Raises QueryRefused, which says what was found, unless the text is one statement that only reads the graph."""
+def require_reading(cypher: str, parameters: Collection[str] = (), *, procedures: Collection[str] = PROCEDURES) -> None:
+    """Raises QueryRefused, which says what was found, unless the text is one statement that only reads the graph and
+    the values of its parameters are given."""
     found = meaningful(cypher)
     while found and found[-1].text == ";":
         found.pop()
@@ -60,6 +61,8 @@ def require_reading(cypher: str, *, procedures: Collection[str] = PROCEDURES) ->
             "only queries that read the graph are run."
         )
     for at, token in enumerate(found):
+        if token.kind == "parameter" and token.name not in parameters:
+            raise QueryRefused(f"The query has a parameter ${token.name}, and no value for it was given.")
         if token.word in FORBIDDEN and _begins_clause(found, at):
             raise QueryRefused(f"{token.word} does more than read the graph, so the query was not run.")
         if token.word == "CALL" and _begins_clause(found, at):

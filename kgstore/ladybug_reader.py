@@ -1,8 +1,8 @@
 """Ad-hoc queries on the embedded store run in a process of their own, which can be killed at any moment.
 
 The database's own interrupt and time limit are not enough: some operators look at them after seconds or never, and
-one call of a function may take all memory. The process opens the file for reading only, and then gives up opening any
-more files, so that what slips through the guard finds neither files nor network.
+one call of a function may take all memory. The process opens the file for reading only, and can open no other file or
+socket while a query runs, so that what slips through the guard finds neither files nor network.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ LOOKS_EVERY = 0.05
 
 
 class LadybugReader:
-    """The parent's side: a reading process on a file that nobody changes meanwhile (the caller keeps it so)."""
+    """The parent's side: a reading process on a file that nobody changes meanwhile (the caller keeps it so).
+
+    Before the file changes, rest() closes it there; the next query opens it anew, in some milliseconds.
+    """
 
     def __init__(self, path: Path) -> None:
         ours, theirs = socket.socketpair()
@@ -46,6 +49,7 @@ class LadybugReader:
         theirs.close()
         self._connection = Connection(ours.detach())
         self._memory = 2 * _memory()
+        self._open = False
         try:
             self._receive(time.monotonic() + STARTS_WITHIN)
         except BaseException:
@@ -56,16 +60,31 @@ class LadybugReader:
         self, cypher: str, parameters: Mapping[str, object], seconds: float, limit: int
     ) -> tuple[list[str], list[tuple[object, ...]]]:
         """Names of the columns and at most `limit` rows. Raises QueryStopped, after which the process is gone."""
+        self._wake()
         self._connection.send(("rows", cypher, dict(parameters), limit))
         return self._answer(seconds)
 
     def columns(self, cypher: str, parameters: Mapping[str, object], spool: pa.NativeFile) -> None:
         """The answer as an Arrow stream into `spool`, without a time limit; Ctrl-C ends it."""
+        self._wake()
         self._connection.send(("columns", cypher, dict(parameters), 0))
         schema = pa.ipc.read_schema(pa.py_buffer(self._answer(None)))
         with pa.ipc.new_stream(spool, schema) as writer:
             while batch := self._answer(None):
                 writer.write_batch(pa.ipc.read_record_batch(pa.py_buffer(batch), schema))
+
+    def rest(self) -> None:
+        """Closes the file there; what changed in it is seen by the next query."""
+        if self._open and self.alive:
+            self._open = False
+            self._connection.send(("close", "", {}, 0))
+            self._answer(STARTS_WITHIN)
+
+    def _wake(self) -> None:
+        if not self._open:
+            self._connection.send(("open", "", {}, 0))
+            self._answer(None)
+            self._open = True
 
     @property
     def alive(self) -> bool:
@@ -126,24 +145,30 @@ def serve(path: Path, connection: Connection) -> None:
     """The child's side: answers until the parent goes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    try:
-        engine = LadybugEngine(path, read_only=True, memory=_memory())
-        tables = dict(engine.run("CALL show_tables() RETURN id, name"))
-    except KgError as error:
-        connection.send(error)
-        return
-    _give_up_files()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # nothing can be written to a file
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     connection.send("ready")
+    engine: LadybugEngine | None = None
+    tables: dict[int, str] = {}
     while True:
         try:
             what, cypher, parameters, limit = connection.recv()
         except EOFError:
             return
         try:
-            if what == "rows":
+            if what == "open":
+                engine = LadybugEngine(path, read_only=True, memory=_memory())
+                tables = dict(engine.run("CALL show_tables() RETURN id, name"))
+                _allow_files(_open_files())
+                connection.send("open")
+            elif what == "close" and engine is not None:
+                _allow_files(most_files)
+                engine.close()
+                connection.send("closed")
+            elif what == "rows" and engine is not None:
                 names, rows = engine.first_rows(cypher, parameters, limit)
                 connection.send((names, _Plain(engine, tables).rows(rows)))
-            else:
+            elif engine is not None:
                 _send_columns(engine.arrow(cypher, parameters), connection)
         except KgError as error:
             connection.send(error)
@@ -163,11 +188,13 @@ def _send_columns(table: pa.Table, connection: Connection) -> None:
     connection.send(b"")
 
 
-def _give_up_files() -> None:
-    """No file or socket can be opened from here on, and none written to."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    highest = max(int(file.name) for file in Path("/dev/fd").iterdir())
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
+def _open_files() -> int:
+    """A limit that admits the files which are open, and no other."""
+    return max(int(file.name) for file in Path("/dev/fd").iterdir()) + 1
+
+
+def _allow_files(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 class _Plain:

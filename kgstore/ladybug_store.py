@@ -53,6 +53,8 @@ from kgstore.values import (
 
 #: Relations read at a time when all are read.
 CHUNK = 500_000
+#: A reading process goes through the write-ahead log when it opens the file; a longer one is put into the file first.
+LOG_TO_READ = 8 * 2**20
 
 NODE_TABLES = (
     "CREATE NODE TABLE IF NOT EXISTS Entity(id STRING PRIMARY KEY, kind STRING, name STRING, texts STRING[], "
@@ -236,7 +238,8 @@ class LadybugStore:
     def _change(self) -> Iterator[None]:
         """One transaction, alone with the file."""
         with self._changing, self._using:
-            self._forget_reader()
+            if self._reader is not None:
+                self._reader.rest()
             tables = set(self._tables)
             try:
                 with self._engine.transaction():
@@ -451,7 +454,7 @@ class LadybugStore:
     # -- queries of users
 
     def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
-        require_reading(cypher, procedures=())
+        require_reading(cypher, parameters or {}, procedures=())
         with tempfile.TemporaryFile() as file:
             with self._changing:
                 self._reading().columns(for_ladybug(cypher, self._tables), parameters or {}, file)
@@ -462,30 +465,28 @@ class LadybugStore:
     def query(
         self, cypher: str, parameters: Mapping[str, object] | None = None, *, seconds: float = 10.0, rows: int = 1000
     ) -> Rows:
-        require_reading(cypher, procedures=())
+        require_reading(cypher, parameters or {}, procedures=())
         with self._changing:
             reader = self._reading()
             names, found = reader.rows(for_ladybug(cypher, self._tables), parameters or {}, seconds, rows + 1)
         return Rows(tuple(names), found[:rows], len(found) > rows)
 
     def _reading(self) -> LadybugReader:
-        if self._reader is None or not self._reader.alive:
+        log = self._path.with_name(self._path.name + ".wal")
+        if log.exists() and log.stat().st_size > LOG_TO_READ:
             with self._using:
                 self._engine.checkpoint()
+        if self._reader is None or not self._reader.alive:
             self._reader = LadybugReader(self._path)
         return self._reader
-
-    def _forget_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
 
     def close(self) -> None:
         with self._changing, self._using:
             if self._closed:
                 return
             self._closed = True
-            self._forget_reader()
+            if self._reader is not None:
+                self._reader.close()
             self._index.close()
             self._engine.close()
             self._lock.close()

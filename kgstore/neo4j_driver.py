@@ -79,7 +79,7 @@ class Neo4jDriver:
 
         READ access alone is no sandbox (it loads files and URLs), so the planner says what the query would do.
         """
-        require_reading(cypher)
+        require_reading(cypher, parameters or {})
         with self._translating(), self._session("READ") as session:
             result = session.run(f"EXPLAIN {cypher}", dict(parameters or {}))
             columns, summary = tuple(result.keys()), result.consume()

@@ -43,6 +43,8 @@ BATCH = 10_000
 ENTITIES_READ = 20_000
 PACKED = 50_000
 CANDIDATES = 300
+WORDS_ASKED = 20
+LETTERS_ASKED = 40
 
 #: Before the first MERGE: without the first of these, each MERGE scans all entities.
 CONSTRAINTS = (
@@ -615,9 +617,9 @@ def _lucene(words: Sequence[str]) -> str:
     """Each word as it is, as a beginning, and with a typo. They are letters and digits only (see words_of), so nothing
     in them is syntax; quotes keep AND, OR and NOT words."""
     terms = []
-    for word in words:
-        terms.append(f'"{word}"^4')
-        if word.isascii() and word not in ("and", "or", "not", "to"):
+    for word in words[:WORDS_ASKED]:
+        terms.append(f'"{word[:LETTERS_ASKED]}"^4')
+        if word.isascii() and len(word) < LETTERS_ASKED and word not in ("and", "or", "not", "to"):
             terms.append(f"{word}*^2")
             terms.append(f"{word}~{1 if len(word) < 6 else 2}")
     return " OR ".join(terms)
