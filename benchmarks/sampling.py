@@ -34,12 +34,16 @@ TYPES = ("IS_A", "PART_OF", "NEAR", "USED_FOR")
 WRITTEN_AT_ONCE = 200_000
 
 #: All incoming relations of the frontier; the fan-out is drawn from them here. The fastest exact form found that runs
-#: on both stores: rand() has another name on each, and per-seed subqueries exist on one only.
-INCOMING = "MATCH (h:Entity)-[r]->(t:Entity) WHERE t.id IN $ids RETURN h.id AS head, t.id AS tail"
+#: on both stores: rand() has another name on each, and subqueries exist on one only. On the embedded store the form
+#: with `t.id IN $ids` takes 25 times as long for 6,000 ids.
+INCOMING = """
+UNWIND $ids AS id MATCH (t:Entity)<-[r]-(h:Entity) WHERE t.id = id
+RETURN h.id AS head, t.id AS tail
+"""
 
 #: Neo4j draws in the database, seed by seed.
 INCOMING_DRAWN = """
-MATCH (t:Entity) WHERE t.id IN $ids
+UNWIND $ids AS id MATCH (t:Entity {id: id})
 CALL (t) { MATCH (t)<-[r]-(h:Entity) RETURN h ORDER BY rand() LIMIT $fanout }
 RETURN h.id AS head, t.id AS tail
 """
