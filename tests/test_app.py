@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,6 +32,7 @@ from app.vendor import VIS_NETWORK_ROUTE, vis_network_address
 from app.words import duration, score_text
 from kgstore import Entity, Triple, open_store
 from model.track import Run, RunWriter
+from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
@@ -365,3 +369,47 @@ def test_the_store_is_given_back_when_the_app_ends(filled: Path) -> None:
     close_graph()
     with open_store(filled / "graph.lbug") as store:
         assert store.statistics().waiting == 3
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--store", "none/graph.lbug"], "none"),
+        (["--store", "new.lbug", "--images", "nonsense"], "SOURCE=DIR"),
+        (["--store", "carrier-pigeon://roof"], "carrier-pigeon"),
+        (["--store", "new.lbug", "--address", "192.0.2.1"], "--port"),
+        ([], "--store"),
+    ],
+)
+def test_a_wrong_call_ends_with_a_sentence_and_status_2(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    assert sentence in refused(tmp_path, *arguments, "--port", port)
+
+
+def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert "choose another by --port" in refused(tmp_path, "--store", "new.lbug", "--port", port)
+
+
+def test_a_graph_that_another_process_holds_is_a_sentence(filled: Path) -> None:
+    graph().statistics()
+    assert "process" in refused(filled, "--store", str(filled / "graph.lbug"), "--port", "0")
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    """What the command says on stderr when it ends with status 2."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("NEO4J_URI", "PORT", "KG_IMAGES")}
+    environment["PYTHONPATH"] = str(Path(MAIN).parent.parent)
+    command = [sys.executable, "-m", "app", *arguments]
+    called = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    assert called.returncode == 2, called.stderr
+    assert "Traceback" not in called.stderr
+    return called.stderr

@@ -1,6 +1,10 @@
 // Counts by name as bars; each is a button.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".bars");
+  root.openItem = (id) => setTriggerValue("open", id);
+  const drawn = JSON.stringify(data);
+  if (root.drawn === drawn) return;
+  root.drawn = drawn;
   const most = Math.max(...data.items.map((item) => item.count), 1);
   root.replaceChildren(...data.items.map((item) => {
     const row = document.createElement("button");
@@ -18,7 +22,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     number.className = "number";
     number.textContent = item.shown;
     row.append(name, bar, number);
-    row.onclick = () => setTriggerValue("open", item.id);
+    row.onclick = () => root.openItem(item.id);
     return row;
   }));
 }

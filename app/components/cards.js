@@ -59,7 +59,12 @@ function card(item, layout, open) {
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
-  const open = (id) => setTriggerValue("open", id);
+  // A rerun with the same cards leaves them alone: a link that is replaced between press and release gets no click.
+  root.openEntity = (id) => setTriggerValue("open", id);
+  const drawn = JSON.stringify(data);
+  if (root.drawn === drawn) return;
+  root.drawn = drawn;
+  const open = (id) => root.openEntity(id);
   root.className = `cards ${data.layout}`;
   root.replaceChildren(...data.groups.flatMap((group) => {
     const list = node("div", "list");
