@@ -185,7 +185,6 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     relations = read_state(folder)["relations"]
     model = empty_model(settings, relations, device)
     optimizer = make_optimizer(model, config)
-    step = load_training(folder, model, optimizer)
     sampler = Sampler(
         projection, batch_size=config.batch_size, shares=config.shares, fanout=config.fanout, seed=config.seed
     )
@@ -202,6 +201,7 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
         progress=True,
     )
     teacher = frozen_teacher(directory, settings, device) if "kd" in config.weights else None
+    step = load_training(folder, model, optimizer)  # after all that draws random numbers: it sets their state
     with Stream(sampler, views, start_step=step) as stream:
         yield Job(directory, config, model, optimizer, teacher, stream, step)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from training_batches import TINY, random_batch, random_texts, tiny_clip, tiny_network
 from transformers import CLIPModel
 
 from model.fusion import Elements, Fusion, Sequence
 from model.graph_network import GraphNetwork
 from model.knowledge_clip import Encoding, known_tails, mixed, pooled_grid
 from model.towers import MEAN, STD, BadTowers, Towers, clip_from_checkpoint
+from tests.training_batches import TINY, random_batch, random_texts, tiny_clip, tiny_network
 
 LOSSES = ("e2e", "e2r", "g2e", "kd", "clip")
 
