@@ -150,6 +150,7 @@ def serve(path: Path, connection: Connection) -> None:
     connection.send("ready")
     engine: LadybugEngine | None = None
     tables: dict[int, str] = {}
+    fillers: list[int] = []
     while True:
         try:
             what, cypher, parameters, limit = connection.recv()
@@ -159,10 +160,13 @@ def serve(path: Path, connection: Connection) -> None:
             if what == "open":
                 engine = LadybugEngine(path, read_only=True, memory=_memory())
                 tables = dict(engine.run("CALL show_tables() RETURN id, name"))
-                _allow_files(_open_files())
+                limit, fillers = _fill_files()
+                _allow_files(limit)
                 connection.send("open")
             elif what == "close" and engine is not None:
                 _allow_files(most_files)
+                for filler in fillers:
+                    os.close(filler)
                 engine.close()
                 connection.send("closed")
             elif what == "rows" and engine is not None:
@@ -188,9 +192,13 @@ def _send_columns(table: pa.Table, connection: Connection) -> None:
     connection.send(b"")
 
 
-def _open_files() -> int:
-    """A limit that admits the files which are open, and no other."""
-    return max(int(file.name) for file in Path("/dev/fd").iterdir()) + 1
+def _fill_files() -> tuple[int, list[int]]:
+    """A limit that admits no other file than those which are open, and what fills the gaps in their numbers."""
+    highest = max(int(file.name) for file in Path("/dev/fd").iterdir())
+    fillers = [os.open(os.devnull, os.O_RDONLY)]
+    while fillers[-1] < highest:
+        fillers.append(os.dup(fillers[0]))
+    return max(highest, fillers[-1]) + 1, fillers
 
 
 def _allow_files(most: int) -> None:

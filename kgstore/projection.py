@@ -221,7 +221,7 @@ def project(
     """
     graph = store.fingerprint()
     entities = _entity_table(store)
-    population = read_population(store, recipe, entities["id"], progress=progress)
+    population = read_population(store, recipe, entities["id"].combine_chunks(), progress=progress)
     roots = {source: str(folder) for source, folder in ImageRoots.of(store).folders.items()}
     if store.fingerprint() != graph:
         raise BadProjection(

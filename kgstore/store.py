@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
@@ -55,6 +55,7 @@ TRIPLE_COLUMNS = pa.schema(
 )
 
 
+@runtime_checkable  # so that the tests, which check signatures as they run, can tell a store
 class GraphStore(Protocol):
     """A graph of entities and typed relations. Methods raise the errors of kgstore.errors and no driver's own.
 
