@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kgstore.errors import BadImage, KgError
-from kgstore.images import ImageRoots
+from kgstore.images import ImageRoots, Region
 from kgstore.projection import Projection
 from kgstore.values import relation_text
 from model.checkpoint import TrainedModel
@@ -70,10 +70,13 @@ def descriptions(projection: Projection, numbers: Sequence[int], limit: int = DE
 
 
 class Encoder:
-    """A trained model that is asked and not trained. Pictures that cannot be opened are left out and counted."""
+    """A trained model that is asked and not trained. Pictures that cannot be opened are left out and counted.
 
-    def __init__(self, trained: TrainedModel, roots: ImageRoots) -> None:
-        self.trained, self.roots = trained, roots
+    `region` is how the run was shown regions of pictures.
+    """
+
+    def __init__(self, trained: TrainedModel, roots: ImageRoots, region: Region = "crop") -> None:
+        self.trained, self.roots, self.region = trained, roots, region
         self.model: KnowledgeClip = trained.model.eval()
         self.device = next(self.model.parameters()).device
         self.skipped: Counter[str] = Counter()
@@ -137,7 +140,7 @@ class Encoder:
             seen = () if said else projection.images(number)
             if seen:
                 rows.append((True, len(pictures)))
-                pictures.append(pixels_of(self.roots, seen[0], self.side))
+                pictures.append(pixels_of(self.roots, seen[0], self.side, self.region))
             else:
                 rows.append((False, len(texts)))
                 texts.append(said[0] if said else projection.name(number))
@@ -183,7 +186,7 @@ class Encoder:
 
     def _opened(self, reference: str) -> UInt8[np.ndarray, "3 s s"] | None:
         try:
-            return pixels_of(self.roots, reference, self.side)
+            return pixels_of(self.roots, reference, self.side, self.region)
         except BadImage as error:
             self.skipped[str(error)] += 1
             return None

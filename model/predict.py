@@ -32,6 +32,7 @@ from model.checkpoint import load_run
 from model.embed import Encoder, embeddings_for
 from model.embeddings import Space, unit
 from model.ranking import top as best
+from model.track import Run
 
 #: Relations of one entity and type that are looked at when known facts are told from new ones.
 MANY = 100_000
@@ -84,7 +85,8 @@ class Predictor:
         self.store = None if isinstance(graph, Projection) else graph
         self.projection = graph if isinstance(graph, Projection) else everything(graph, self.run.parent, progress)
         roots = ImageRoots(self.projection.image_roots).replaced(images)
-        self.encoder = Encoder(self.trained, roots)
+        region = Run(self.run).config.get("region", "crop")
+        self.encoder = Encoder(self.trained, roots, region)
         self.embeddings = embeddings_for(self.run, self.encoder, self.projection, progress=progress)
 
     @property
@@ -193,7 +195,7 @@ class Predictor:
                         answer.id,
                         words=chosen.text if chosen.type == COMMON_TYPE else "",
                         origin="predicted",
-                        score=round(answer.score, 4),
+                        score=answer.score,
                         run=self.run.name,
                         when=when,
                     )
