@@ -14,6 +14,7 @@ from app.settings import Settings, use
 from app.shared import graph, image_roots
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
 from kgstore.errors import KgError
+from kgstore.open import NEO4J_SCHEMES
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -71,7 +72,7 @@ def _check_store(settings: Settings) -> None:
         graph()
         image_roots()
     except KgError as error:
-        if settings.embedded:
+        if settings.store.partition("://")[0] not in NEO4J_SCHEMES:
             raise
         print(f"Warning: {error} The app starts anyway and tries again.", file=sys.stderr)
 
