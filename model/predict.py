@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float
 from PIL import Image
 
 from kgstore import GraphStore, Triple, open_store
@@ -253,9 +253,10 @@ class Predictor:
         own = int(self.projection.numbers([head])[0])
         start, end = self.projection.out_offsets[own], self.projection.out_offsets[own + 1]
         edges = self.projection.out_edges[start:end]
-        return set(self.projection.entity_ids(self.projection.tail[edges[self.projection.relation[edges] == number]]))
+        tails = self.projection.tail[edges[self.projection.relation[edges] == number]]
+        return set(self.projection.entity_ids(tails.astype(np.int64)))
 
-    def _pooled_rows(self, entity: int) -> Float32[np.ndarray, "k d"]:
+    def _pooled_rows(self, entity: int) -> Float[np.ndarray, "k d"]:
         rows = []
         for each in (self.embeddings.pictures, self.embeddings.texts):
             start, end = np.searchsorted(each.owner, [entity, entity + 1])
@@ -263,7 +264,7 @@ class Predictor:
                 rows.append(np.asarray(each.pooled[start:end]))
         return np.concatenate(rows) if rows else np.zeros((0, 1), np.float32)
 
-    def _answers(self, scores: Float32[np.ndarray, " n"], top: int) -> list[Answer]:
+    def _answers(self, scores: Float[np.ndarray, " n"], top: int) -> list[Answer]:
         numbers = best(scores, top)
         ids = self.projection.entity_ids(numbers)
         return [Answer(id_, float(scores[number])) for id_, number in zip(ids, numbers, strict=True)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Int64
 
 from model.embeddings import Rows, unit
 from model.measures import Figures, NothingToMeasure
@@ -24,7 +24,7 @@ from model.retrieval import average_precision
 
 SOURCE = "world"
 
-Scorer = Callable[[Sequence[str]], Float32[np.ndarray, "p t"]]
+Scorer = Callable[[Sequence[str]], Float[np.ndarray, "p t"]]
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ def scorers(subject: Predictor, rows: Int64[np.ndarray, " p"]) -> dict[str, Scor
     """Functions from texts to the cosines of pictures with them, by the towers and, if there is one, by the fusion."""
     pictures, encoder = subject.embeddings.pictures, subject.encoder
 
-    def by_towers(texts: Sequence[str]) -> Float32[np.ndarray, "p t"]:
+    def by_towers(texts: Sequence[str]) -> Float[np.ndarray, "p t"]:
         return pictures.pooled[rows] @ unit(encoder.texts(texts).pooled.float().cpu().numpy()).T
 
-    def by_fusion(texts: Sequence[str]) -> Float32[np.ndarray, "p t"]:
+    def by_fusion(texts: Sequence[str]) -> Float[np.ndarray, "p t"]:
         return _asked(pictures)[rows] @ encoder.alone(encoder.texts(texts)).T
 
     return {"towers": by_towers, "fused": by_fusion} if subject.fused else {"towers": by_towers}
@@ -123,7 +123,7 @@ def name_shares(truth: dict[str, Any], shown: Shown, score: Scorer) -> dict[str,
     template = truth["templates"][0]
     exact = shown.colour * len(kinds) + shown.kind
 
-    def composed(kind_names: Sequence[str], colour_names: Sequence[str]) -> Float32[np.ndarray, "p t"]:
+    def composed(kind_names: Sequence[str], colour_names: Sequence[str]) -> Float[np.ndarray, "p t"]:
         return score([template.format(colour=colour, kind=kind) for colour in colour_names for kind in kind_names])
 
     synonyms = [truth["synonyms"][kind] for kind in kinds]
@@ -200,18 +200,18 @@ def _hypernym_of(truth: dict[str, Any]) -> Int64[np.ndarray, " k"]:
     return np.array([_hypernyms(truth).index(truth["hypernyms"][kind]) for kind in truth["kinds"]])
 
 
-def _hypernym_map(truth: dict[str, Any], shown: Shown, scores: Float32[np.ndarray, "p 4"]) -> float:
+def _hypernym_map(truth: dict[str, Any], shown: Shown, scores: Float[np.ndarray, "p 4"]) -> float:
     wanted = _hypernym_of(truth)[shown.kind]
     return average_precision(scores.T, wanted, np.arange(len(wanted)))
 
 
-def _first_picture(scores: Float32[np.ndarray, "p t"], exact: Int64[np.ndarray, " p"]) -> float:
+def _first_picture(scores: Float[np.ndarray, "p t"], exact: Int64[np.ndarray, " p"]) -> float:
     """The share of names, among those that have a picture, whose best picture is a right one."""
     names = np.unique(exact)
     return _share(exact[scores[:, names].argmax(axis=0)] == names)
 
 
-def _asked(pictures: Rows) -> Float32[np.ndarray, "v f"]:
+def _asked(pictures: Rows) -> Float[np.ndarray, "v f"]:
     assert pictures.asked is not None
     return pictures.asked
 

@@ -113,6 +113,12 @@ def test_known_answers_are_marked(both: Predictor) -> None:
     assert known == {"world:concept/solid"}
 
 
+def test_a_projection_alone_is_enough_to_ask(both: Predictor, world: World) -> None:
+    alone = Predictor(world.knowledge_clip, both.projection, progress=False)
+    assert alone.tails(CUBE, "IS_A", 1000) == both.tails(CUBE, "IS_A", 1000)
+    assert "world:concept/solid" not in {triple.tail for triple in alone.propose([CUBE], "IS_A", top=1000)}
+
+
 def test_a_relation_may_be_named_by_its_words(both: Predictor) -> None:
     assert both.tails(CUBE, "is a", 5) == both.tails(CUBE, "IS_A", 5)
 
@@ -234,7 +240,7 @@ def test_heads_without_an_answer_come_first(both: Predictor) -> None:
     assert len(heads) == len(set(heads))
     number = both.relation_number("IS_A")
     asked = np.asarray(both.projection.relation) == number
-    answered = set(both.projection.entity_ids(np.unique(both.projection.head[asked])))
+    answered = set(both.projection.entity_ids(np.unique(both.projection.head[asked]).astype(np.int64)))
     states = [head in answered for head in heads]
     assert states == sorted(states)
     assert set(heads) >= answered
