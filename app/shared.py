@@ -50,4 +50,4 @@ def predictor(run: Path, checkpoint: str) -> Predictor:
     """The answers of a run. `checkpoint` only belongs to the key, so that a newer one is loaded anew."""
     from model.predict import Predictor  # torch and the network: only where embeddings are needed
 
-    return Predictor(run, graph())
+    return Predictor(run, graph(), images=current().images, progress=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from app.words import duration, score_text
 from kgstore import Entity, Triple, open_store
 from model.track import Run, RunWriter
 from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
+from tests.trained_world import World, trained_world
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
@@ -186,6 +188,87 @@ def test_a_server_that_is_down_is_a_sentence_on_every_page(tmp_path: Path, store
         assert not test.exception
         assert "127\\.0\\.0\\.1" in test.error[0].value, name
     assert not page("training").error
+
+
+# --- a trained model, asked in the pages ---
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return trained_world(tmp_path_factory.getbasetemp() / "trained")
+
+
+@pytest.fixture
+def trained(world: World, tmp_path: Path) -> Iterator[World]:
+    """The trained runs beside a copy of their graph."""
+    own = world.with_own_store(tmp_path)
+    use(Settings(str(own.store), own.clip.parent))
+    yield own
+    close_graph()
+
+
+def test_search_by_meaning_shows_knowledge_clip_beside_the_clip_it_started_from(trained: World) -> None:
+    test = page("search", mode="By meaning", q="a red cube")
+    assert not test.error
+    assert [part.value for part in test.subheader] == ["Knowledge-CLIP", "The CLIP it started from"]
+    assert len(test.get("bidi_component")) == 2
+    assert components(test).count('"score": "') == 2 * 12
+
+
+def test_search_by_relation_ranks_answers_and_marks_what_is_known(trained: World) -> None:
+    test = page("search", mode="By relation", q="cube")
+    assert not test.error
+    answers = [
+        item
+        for element in test.get("bidi_component")
+        for group in json.loads(element.proto.json)["groups"]
+        for item in group["items"]
+        if "rank" in item
+    ]
+    assert [item["rank"] for item in answers] == [*range(1, 6), *range(1, 6)]
+    head = test.selectbox[0].value
+    known = {triple.tail for triple in graph().neighbours(head, direction="out", limit=1000)}
+    assert {item["id"] for item in answers if item["note"] == "known"} <= known
+
+
+def test_a_picture_is_asked_by_two_relations_on_its_page(trained: World) -> None:
+    picture = graph().pictures(1, ["image"])[0]
+    test = page("entity", id=picture.id)
+    test.toggle[0].set_value(True).run()
+    assert not test.error
+    assert {"image of", "is a"} <= {text for text in ("image of", "is a") if text in words(test)}
+    assert components(test).count('"rank": 1') == 2
+
+
+def test_a_checkpoint_that_is_cut_short_is_a_sentence(trained: World, tmp_path: Path) -> None:
+    runs = Path(shutil.copytree(trained.clip.parent, tmp_path / "runs"))
+    for weights in (runs / "clip").rglob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:1000])
+    use(Settings(str(trained.store), runs))
+    test = AppTest.from_file(MAIN, default_timeout=60)
+    test.switch_page("views/search.py")
+    test.query_params["mode"] = "By meaning"
+    test.query_params["q"] = "a red cube"
+    test.run()
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "could not be drawn" not in test.error[0].value
+
+
+def test_the_pages_show_a_graph_on_a_neo4j_server(neo4j_uri: str, tmp_path: Path) -> None:
+    use(Settings(neo4j_uri, tmp_path / "runs"))
+    try:
+        fill(graph(), tmp_path)
+        assert "/image/t/0.png" in components(page("home"))
+        assert '"id": "t:crate"' in components(page("search", q="crat"))
+        test = page("entity", id=f"t:picture/{PICTURES - 1}")
+        press(test, "Accept")
+        assert '"accepted": true' in components(test)
+        press(page("review"), "Reject")
+        assert graph().statistics().waiting == 1
+        assert page("query").dataframe
+    finally:
+        close_graph()
 
 
 # --- names from data ---

@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         missing = "Chromium is not installed (apt-get install chromium, or its path in CHROMIUM)"
-        if os.environ.get("CI") == "true":
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
