@@ -8,9 +8,14 @@ from pathlib import Path
 
 import neo4j
 import pytest
+from jaxtyping import install_import_hook
 
 from kgstore import GraphStore, open_store
 from tests.neo4j_server import Server, ServerMissing, serving
+from tests.shapes import checked
+
+# The shapes in these modules' signatures are checked at every call; it holds for what is imported from here on.
+install_import_hook(["model", "kgstore.projection", "kgstore.population"], f"{checked.__module__}.{checked.__name__}")
 
 EMPTY = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
 
