@@ -16,14 +16,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from kgstore import open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
+from model.device import usable_device
 from model.embed import NoFusion
-from model.measures import Figures, NothingToMeasure, evaluate_relations, evaluate_retrieval, evaluate_tails
-from model.predict import Predictor
-from model.track import write_json
+from model.measures import (
+    Figures,
+    NothingToMeasure,
+    evaluate_relations,
+    evaluate_retrieval,
+    evaluate_tails,
+    examples,
+)
+from model.predict import Predictor, everything
+from model.track import Run, write_json
 from model.world_questions import ask_names, ask_probe
 
 #: The parts of an evaluation, in the order in which they are printed.
@@ -49,12 +56,15 @@ def evaluate(subject: Predictor, parts: Sequence[str]) -> tuple[dict[str, Figure
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
-    with open_store(args.store) as store:
-        subject = Predictor(args.run, store, checkpoint=args.checkpoint, device=args.device, images=args.images)
+    run, device = Run(args.run), usable_device(args.device)
+    with open_store(args.store) as store:  # no longer than the projection takes: others want it too
+        projection = everything(store, run.directory.parent)
+    subject = Predictor(run.directory, projection, checkpoint=args.checkpoint, device=device, images=args.images)
     figures, sentences = evaluate(subject, args.only)
     metrics = {f"{part}/{name}": value for part, named in figures.items() for name, value in named.items()}
     write_json(
-        Path(args.run) / "results.json", {"metrics": metrics, "examples": [], "checkpoint": subject.trained.checkpoint}
+        run.directory / "results.json",
+        {"metrics": metrics, "examples": examples(subject), "checkpoint": subject.trained.checkpoint},
     )
     for part, named in figures.items():
         print(part)
@@ -71,7 +81,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_store_option(parser)
     parser.add_argument("--only", type=_parts, default=tuple(PARTS), metavar="PART,...", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--checkpoint", default="best", help="best, last or step-N (default: best)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     add_images_option(parser)
     return parser.parse_args(arguments)
 

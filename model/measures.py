@@ -11,13 +11,16 @@ from tqdm import tqdm
 
 from kgstore.errors import BadImage, KgError
 from kgstore.projection import Projection
-from kgstore.values import SPLITS
-from model.embed import IMAGE_OF
+from kgstore.values import COMMON_TYPE, SPLITS
+from model.embed import IMAGE_OF, NoFusion
 from model.predict import Predictor
 from model.ranking import filtered_ranks, summary
 from model.retrieval import recall
 
 BATCH = 256
+
+#: Scores held at once while tails are ranked, over all rows of a batch.
+MOST_SCORES = 64_000_000
 
 Figures = dict[str, float]
 
@@ -93,19 +96,50 @@ def evaluate_tails(subject: Predictor) -> Figures:
     projection = subject.projection
     edges = held_out_edges(projection)
     ranks = np.zeros(len(edges))
-    for start in tqdm(range(0, len(edges), BATCH), desc="tails", leave=False):
-        part = edges[start : start + BATCH]
-        heads, relations, tails = (
-            np.asarray(each[part], np.int64) for each in (projection.head, projection.relation, projection.tail)
-        )
+    rows = max(1, min(BATCH, MOST_SCORES // projection.entity_count))
+    for start in tqdm(range(0, len(edges), rows), desc="tails", leave=False):
+        heads, relations, tails = triples_of(projection, edges[start : start + rows])
         questions = subject.encoder.questions(projection, heads, relations)
         scores = subject.embeddings.scores(questions, "fused")
-        ranks[start : start + BATCH] = filtered_ranks(scores, tails, *known_tails(projection, heads, relations))
+        ranks[start : start + rows] = filtered_ranks(scores, tails, *known_tails(projection, heads, relations))
     figures = {"triples": float(len(edges)), "entities": float(projection.entity_count)} | _percent(summary(ranks))
     types = np.asarray(projection.relation)[edges]
     for number in np.unique(types):
         figures[f"{projection.relations[number].type}/mrr"] = 100 * summary(ranks[types == number])["mrr"]
     return figures
+
+
+def examples(subject: Predictor) -> list[dict[str, object]]:
+    """A held-out triple of each relation, with the answers that the run puts first instead of or with its tail.
+
+    None for a run that cannot be asked, or a graph without a test split.
+    """
+    try:
+        edges = held_out_edges(subject.projection)
+        subject.encoder.require_fusion()
+    except (NothingToMeasure, NoFusion):
+        return []
+    projection = subject.projection
+    _, first = np.unique(np.asarray(projection.relation)[edges], return_index=True)
+    found: list[dict[str, object]] = []
+    for edge in edges[first]:
+        heads, relations, tails = triples_of(projection, np.array([edge]))
+        relation = projection.relations[int(relations[0])]
+        (head,), (tail,) = projection.entity_ids(heads), projection.entity_ids(tails)
+        words = relation.text if relation.type == COMMON_TYPE else relation.type
+        answers = [{"id": answer.id, "score": answer.score} for answer in subject.tails(head, words, 5)]
+        found.append({"head": head, "relation": words, "tail": tail, "answers": answers})
+    return found
+
+
+def triples_of(
+    projection: Projection, edges: Int64[np.ndarray, " e"]
+) -> tuple[Int64[np.ndarray, " e"], Int64[np.ndarray, " e"], Int64[np.ndarray, " e"]]:
+    """Heads, relations and tails of these edges."""
+    head, relation, tail = (
+        np.asarray(each[edges], np.int64) for each in (projection.head, projection.relation, projection.tail)
+    )
+    return head, relation, tail
 
 
 def held_out_edges(projection: Projection, type_: str = "") -> Int64[np.ndarray, " e"]:

@@ -29,6 +29,7 @@ from kgstore.projection import Projection, open_projection, project
 from kgstore.recipes import load_recipe
 from kgstore.values import COMMON_TYPE, KINDS, SPLITS, Relation
 from model.checkpoint import load_run
+from model.device import usable_device
 from model.embed import Encoder, embeddings_for
 from model.embeddings import Space, unit
 from model.ranking import top as best
@@ -85,7 +86,7 @@ class Predictor:
         self.store = None if isinstance(graph, Projection) else graph
         self.projection = graph if isinstance(graph, Projection) else everything(graph, self.run.parent, progress)
         roots = ImageRoots(self.projection.image_roots).replaced(images)
-        region = Run(self.run).config.get("region", "crop")
+        region = Run(run).config.get("region", "crop")
         self.encoder = Encoder(self.trained, roots, region)
         self.embeddings = embeddings_for(self.run, self.encoder, self.projection, progress=progress)
 
@@ -285,8 +286,9 @@ def everything(store: GraphStore, runs: Path, progress: bool = True) -> Projecti
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
+    run, device = Run(args.run), usable_device(args.device)
     with open_store(args.store) as store:
-        predictor = Predictor(args.run, store, checkpoint=args.checkpoint, device=args.device, images=args.images)
+        predictor = Predictor(run.directory, store, checkpoint=args.checkpoint, device=device, images=args.images)
         if args.head:
             for answer in predictor.tails(args.head, args.relation, args.top, args.kind):
                 name = predictor.projection.name(int(predictor.projection.numbers([answer.id])[0]))
@@ -328,7 +330,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="put the new ones into the graph, to be reviewed")
     parser.add_argument("--seed", type=int, default=0, help="which entities --all-heads picks (default: 0)")
     parser.add_argument("--checkpoint", default="best", help="best, last or step-N (default: best)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     add_images_option(parser)
     args = parser.parse_args(arguments)
     if args.top < 1 or (args.all_heads is not None and args.all_heads < 1):

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from kgstore.command import INTERRUPTED, WrongCall, add_images_option, add_store_option, run_command
+from kgstore.command import INTERRUPTED, add_images_option, add_store_option, run_command
 from kgstore.errors import KgError
 from model.batch import Batch
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig, TrainConfig, add_flags
+from model.device import usable_device
 from model.knowledge_clip import KnowledgeClip
 from model.objectives import total_loss
 from model.prepare import begin, go_on, open_job, run_folder
@@ -188,19 +189,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     print(directory)
     return 0
-
-
-def usable_device(name: str) -> str:
-    """The device of that name, or for auto a GPU if there is one."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise WrongCall(
-            f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try --device cpu."
-        ) from error
-    return name
 
 
 def arguments() -> argparse.ArgumentParser:

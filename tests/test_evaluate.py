@@ -12,7 +12,7 @@ import pytest
 from kgstore import Entity, GraphStore, Relation, Source, Triple, open_store
 from kgstore.command import run_command
 from model import evaluate
-from model.measures import NothingToMeasure, evaluate_retrieval, evaluate_tails, held_out_edges, known_tails
+from model.measures import NothingToMeasure, evaluate_retrieval, evaluate_tails, examples, held_out_edges, known_tails
 from model.predict import Predictor
 from model.track import Run
 from model.world_questions import Scorer, ask_names, ask_probe, name_shares, read_truth, shown_pictures
@@ -169,6 +169,15 @@ def test_the_command_writes_results_and_prints_them(
     assert results["checkpoint"] == "step-6"
     assert results["metrics"]["retrieval/pictures"] == 15
     assert not any(name.startswith("relations/") for name in results["metrics"])
+
+
+def test_examples_are_answers_of_the_run_to_held_out_triples(subject: Predictor) -> None:
+    projection, found = subject.projection, examples(subject)
+    held_out = {projection.relations[number].type for number in projection.relation[held_out_edges(projection)]}
+    assert {each["relation"] for each in found} == held_out
+    for each in found:
+        answers = subject.tails(str(each["head"]), str(each["relation"]), 5)
+        assert each["answers"] == [{"id": answer.id, "score": answer.score} for answer in answers]
 
 
 def test_a_part_that_does_not_exist_is_named(world: World, capfd: pytest.CaptureFixture[str]) -> None:
