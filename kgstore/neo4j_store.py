@@ -20,7 +20,7 @@ from kgstore import merge
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, entities_of, triples_of
-from kgstore.search import closeness, words_of
+from kgstore.search import GOOD_ENOUGH, closeness, words_of
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import (
     Decision,
@@ -368,7 +368,7 @@ class Neo4jStore:
             "limit": max(CANDIDATES, limit),
         }
         found = entities_of(self._read(SEARCH, parameters))
-        return best_hits(text, found, limit)
+        return _best_hits(text, found, limit)
 
     def relations(self) -> list[Relation]:
         return [Relation(*row) for row in self._read(RELATIONS)]
@@ -655,7 +655,9 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         yield items[first : first + BATCH]
 
 
-def best_hits(text: str, found: Sequence[Entity], limit: int) -> list[Hit]:
-    hits = [Hit(entity, closeness(text, entity.name, entity.texts)) for entity in found]
+def _best_hits(text: str, found: Sequence[Entity], limit: int) -> list[Hit]:
+    """What Lucene found, by how close it is to what was asked, as in the embedded store."""
+    scored = (Hit(entity, closeness(text, entity.name, entity.texts)) for entity in found)
+    hits = [hit for hit in scored if hit.score >= GOOD_ENOUGH]
     hits.sort(key=lambda hit: (-hit.score, hit.entity.id))
     return hits[:limit]

@@ -20,7 +20,7 @@ CANDIDATES = 300
 #: A word counts as the one that was meant from this similarity on (difflib: 0.67 is a swap in three letters).
 ALIKE = 0.6
 #: A hit matches the asked words at least this well, on average.
-GOOD_ENOUGH = 0.6
+GOOD_ENOUGH = 0.5
 #: Long texts are compared up to here.
 WORDS_COMPARED = 200
 TRIGRAMS_ASKED = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -89,6 +90,8 @@ class Triple:
     def __post_init__(self) -> None:
         if not _TYPE.match(self.type):
             raise BadRecord(f"Relation type {self.type!r} is not UPPER_SNAKE; make one with relation_type().")
+        if not (math.isfinite(self.weight) and (self.score is None or math.isfinite(self.score))):
+            raise BadRecord(f"Weight {self.weight} or score {self.score} of {tuple(self.key)} is no finite number.")
         _check_member("origin", self.origin, ORIGINS, self.key)
         _check_member("split", self.split, SPLITS, self.key)
         _check_member("decision", self.decision, DECISIONS, self.key)

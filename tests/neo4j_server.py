@@ -1,7 +1,7 @@
 """A real Neo4j server for tests, made from its Maven artifacts: no Docker, no root, gone when the process ends.
 
-    python -m tests.neo4j_server prepare      fetch the artifacts into .cache/neo4j/ (CI does this first)
-    python -m tests.neo4j_server serve        start one and say how to reach it, until Ctrl-C
+python -m tests.neo4j_server prepare      fetch the artifacts into .cache/neo4j/ (CI does this first)
+python -m tests.neo4j_server serve        start one and say how to reach it, until Ctrl-C
 """
 
 from __future__ import annotations

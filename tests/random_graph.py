@@ -20,6 +20,7 @@ TEXTS = (
     "",
     " spaces around ",
     "null",
+    "a zero \x00 byte",
     "x" * 10_000,
     "‮ right to left ‬\u200b\ufeff",
 )

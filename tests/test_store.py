@@ -138,6 +138,14 @@ def test_half_a_surrogate_pair_is_refused_and_nothing_is_written(store: GraphSto
     store.write([DOG])
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_and_scores_are_finite(number: float) -> None:
+    with pytest.raises(BadRecord, match="finite"):
+        replace(IS_ANIMAL, weight=number)
+    with pytest.raises(BadRecord, match="finite"):
+        replace(PREDICTED, score=number)
+
+
 def test_a_write_that_fails_late_is_undone_and_the_next_one_works(store: GraphStore) -> None:
     """The entities and the first relations are in the store already when the last relation is refused."""
     entities, triples = random_graph(500, 900, seed=6)
