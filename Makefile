@@ -19,7 +19,7 @@ PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 60
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)/.proposed
-	@$(PY) -m app --store $(DEMO)/graph.db --runs $(DEMO)/runs || [ $$? -eq 130 ]  # Ctrl-C is how it ends
+	@$(PY) -m app --store $(DEMO)/graph.db --runs $(DEMO)/runs
 
 test: .venv/.ready
 	$(PY) -m pytest $(TESTS)

@@ -72,10 +72,8 @@ def test_the_flags_given_in_containers_exist(name: str) -> None:
     words = [*service.get("entrypoint", []), *service["command"]]
     assert words[:2] == ["python", "-m"]
     subcommand = [word for word in words[3:4] if not word.startswith("-")]
-    answer = subprocess.run(
-        [sys.executable, "-m", words[2], *subcommand, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert [word for word in words[3:] if word.startswith("--") and word not in answer.stdout] == []
+    known = help_of(words[2], *subcommand)
+    assert [word for word in words[3:] if word.startswith("--") and word not in known] == []
 
 
 def test_a_password_is_made_once_and_is_random(tmp_path: Path) -> None:
@@ -129,6 +127,13 @@ def make_password(folder: Path, wanted: str = "") -> subprocess.CompletedProcess
         text=True,
         check=False,
     )
+
+
+@cache
+def help_of(module: str, *subcommand: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", module, *subcommand, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @cache
