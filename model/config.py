@@ -89,7 +89,7 @@ class ModelConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_values(self)
+        _check_choices(self)
         _check(self.fusion_width % self.fusion_heads == 0, "fusion_heads", self, "must divide fusion_width")
         _check(0 <= self.drop_path < 1, "drop_path", self, "must lie in [0, 1)")
         _check(self.fusion_layers >= 1, "fusion_layers", self, "must be 1 or more")
@@ -139,7 +139,7 @@ class TrainConfig:
     keep: int = setting(2, "checkpoints kept")
 
     def __post_init__(self) -> None:
-        _check_values(self)
+        _check_choices(self)
         for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
             _check(getattr(self, name) >= 1, name, self, "must be 1 or more")
         for name in ("e2e", "e2r", "g2e", "kd", "clip", "weight_decay", "clip_grad", "warmup", "lr_towers", "lr_new"):
@@ -206,13 +206,17 @@ def from_flags(kind: type[Config], args: argparse.Namespace, towers: str) -> Con
 
 def from_json(kind: type[Config], values: Mapping[str, Any], where: str = "config.json") -> Config:
     """The configuration that `to_json` wrote. An unknown key is an error: it would be a setting that has no effect."""
-    known = {each.name for each in fields(kind)}
-    for name in values:
-        if name not in known:
-            raise BadConfig(
-                f"{where}: {name!r} is no setting of {kind.__name__}; known are {', '.join(sorted(known))}."
-            )
-    checked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    hints = get_type_hints(kind)
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in hints:
+            known = ", ".join(sorted(hints))
+            raise BadConfig(f"{where}: {name!r} is no setting of {kind.__name__}; known are {known}.")
+        wanted = get_origin(hints[name]) or hints[name]
+        checked[name] = tuple(value) if wanted is tuple and isinstance(value, list) else value
+        allowed = (int, float) if wanted is float else wanted
+        if not isinstance(checked[name], allowed) or (isinstance(value, bool) and wanted is not bool):
+            raise BadConfig(f"{where}: {name} is {value!r} but must be of type {wanted.__name__}.")
     return kind(**checked)
 
 
@@ -277,14 +281,8 @@ def _check(holds: bool, name: str, config: object, rule: str) -> None:
         raise BadConfig(f"{flag} is {getattr(config, name)!r} but {rule}.")
 
 
-def _check_values(config: ModelConfig | TrainConfig) -> None:
-    """Types and choices, for values that come from a file and not through a parser."""
-    hints = get_type_hints(type(config))
+def _check_choices(config: ModelConfig | TrainConfig) -> None:
     for each in fields(config):
-        value, hint = getattr(config, each.name), hints[each.name]
-        kind = get_origin(hint) or hint
-        kinds = (int, float) if kind is float else kind
-        right = isinstance(value, kinds) and not (isinstance(value, bool) and kind is not bool)
-        _check(right, each.name, config, f"must be of type {getattr(kind, '__name__', kind)}")
         choices = each.metadata["choices"]
-        _check(not choices or value in choices, each.name, config, f"must be one of {', '.join(choices)}")
+        named = ", ".join(choices)
+        _check(not choices or getattr(config, each.name) in choices, each.name, config, f"must be one of {named}")
