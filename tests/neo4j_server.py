@@ -40,6 +40,8 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent")
 #: Bolt's greeting and four versions that we would speak; a server that is up answers with the one it chose.
 BOLT_HANDSHAKE = bytes.fromhex("6060b017" + "00000405" + "00000404" + "00000304" + "00000003")
+#: Waits until we are gone, however we went (a time limit, kill -9), then ends the server and takes its files away.
+WATCH = 'cat; kill "$1"; sleep 5; kill -9 "$1" 2> /dev/null; rm -rf "$2"'
 HEAP = ("-Xms256m", "-Xmx1g")
 
 
@@ -113,6 +115,9 @@ def serving() -> Iterator[Server]:
         stderr=log,
         start_new_session=True,  # Ctrl-C in a terminal is for us; we end the server ourselves
     )
+    watch = subprocess.Popen(
+        ["sh", "-c", WATCH, "sh", str(process.pid), home], stdin=subprocess.PIPE, start_new_session=True
+    )
     try:
         _wait_until_ready(port, process, home / "server.log")
         yield Server(f"bolt://127.0.0.1:{port}", password, process)
@@ -124,6 +129,8 @@ def serving() -> Iterator[Server]:
             process.kill()
             process.wait()
         log.close()
+        watch.kill()
+        watch.communicate()
         shutil.rmtree(home, ignore_errors=True)
 
 
