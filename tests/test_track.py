@@ -26,8 +26,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     with new_run(tmp_path / "a") as writer:
         writer.log([{"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0}])
         run = Run(tmp_path / "a")
-        assert run.status.state == "running"
-        assert (run.status.step, run.status.steps, run.status.pid) == (2, 10, os.getpid())
+        status = run.status
+        assert (status.state, status.step, status.steps, status.pid) == ("running", 2, 10, os.getpid())
     assert run.status.state == "finished"
     assert run.config == {"train": {"steps": 10}}
     assert run.metrics().rows == [{"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0}]
