@@ -169,6 +169,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "image_pool": 2,
         "lr_towers": 1e-3,
         "warmup": 50,
+        "fanout": (2, 2),  # a caption's neighbours are pictures, and at 4,4 they are half of a step
     }
 }
 
