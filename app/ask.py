@@ -29,7 +29,8 @@ def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
         st.caption("No trained Knowledge-CLIP among the runs; Training says how to make one.")
         return
     types = list(graph().statistics().types)
-    chosen = st.multiselect(
+    relations, answering = st.columns(2, gap="medium")
+    chosen = relations.multiselect(
         "Relations",
         types,
         key=f"ask {entity.id}",
@@ -37,7 +38,8 @@ def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
         max_selections=3,
         default=first_relations(entity, types),
     )
-    run = choose_run(runs, key="ask run")
+    with answering:
+        run = choose_run(runs, key="ask run")
     if chosen and st.toggle("Show its answers", key="asking", value=False):
         draw_answers(entity, chosen, run, catalogue)
 

@@ -88,7 +88,7 @@ def _legend(shown: Neighbourhood) -> list[dict[str, str]]:
     entries = [{"text": kind, "colour": KIND_COLOURS[kind]} for kind in KIND_COLOURS if kinds[kind]]
     decisions = {triple.decision for triple in shown.triples.values() if triple.origin == "predicted"}
     if "" in decisions:
-        entries.append({"text": "predicted, waiting", "colour": PREDICTED, "line": "dashed"})
+        entries.append({"text": "predicted", "colour": PREDICTED, "line": "dashed"})
     if "accepted" in decisions:
-        entries.append({"text": "predicted, accepted", "colour": PREDICTED, "line": "solid"})
+        entries.append({"text": "accepted", "colour": PREDICTED, "line": "solid"})
     return entries

@@ -226,7 +226,7 @@ def test_search_by_relation_ranks_answers_and_marks_what_is_known(trained: World
         if "rank" in item
     ]
     assert [item["rank"] for item in answers] == [*range(1, 6), *range(1, 6)]
-    head = test.selectbox[0].value
+    head = str(test.selectbox[0].value)
     known = {triple.tail for triple in graph().neighbours(head, direction="out", limit=1000)}
     assert {item["id"] for item in answers if item["note"] == "known"} <= known
 

@@ -146,7 +146,8 @@ class View {
         edge.from === node.id && places[edge.to] ? [edge.to] : edge.to === node.id && places[edge.from] ? [edge.from] : [])[0];
       const centre = places[parent] ?? { x: 0, y: 0 };
       const angle = this.outward(centre) + ((index + 0.5) / fresh.length - 0.5) * Math.PI * 1.2;
-      return { ...drawnNode(node, data.focus, this.palette), x: centre.x + 130 * Math.cos(angle), y: centre.y + 130 * Math.sin(angle) };
+      const away = 130 + 6 * fresh.length;
+      return { ...drawnNode(node, data.focus, this.palette), x: centre.x + away * Math.cos(angle), y: centre.y + away * Math.sin(angle) };
     }));
     this.edges.update(data.edges.map((edge) => drawnEdge(edge, this.palette)));
     if (fresh.length) this.settle(fresh.map((node) => node.id));

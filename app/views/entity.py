@@ -19,6 +19,7 @@ from app.pictures import picture_url
 from app.shared import graph
 from app.words import Catalogue, count, name_of, names, score_text, since
 from kgstore import Entity, NeighbourCount, Triple
+from kgstore.errors import UnknownEntity
 from kgstore.values import Direction
 
 FACTS_PER_TYPE = 14
@@ -117,6 +118,7 @@ def draw_graph(id: str, catalogue: Catalogue, shown: Neighbourhood) -> None:
         st.session_state[selection] = st.session_state[key]["selected"]
 
     def expand() -> None:
+        st.session_state[selection] = st.session_state[key]["expand"]
         shown.expand(graph(), st.session_state[key]["expand"])
 
     graph_view(key, shown, catalogue, select, expand)
@@ -222,7 +224,19 @@ def choose() -> None:
     cards("some", [Card(entity) for entity in graph().pictures(18)])
 
 
+def missing(error: UnknownEntity) -> None:
+    """The page of an entity that is not, or no longer, in the graph."""
+    st.title("Entity")
+    st.error(escape(str(error)), icon=":material/error:")
+    st.page_link("views/search.py", label="Search for it", icon=":material/search:")
+
+
 if asked := st.query_params.get("id"):
-    draw(fetch(asked))
+    try:
+        found = fetch(asked)
+    except UnknownEntity as error:
+        missing(error)
+    else:
+        draw(found)
 else:
     choose()

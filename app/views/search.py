@@ -17,6 +17,7 @@ from kgstore.values import KINDS
 from model.track import Run
 
 HITS, PICTURES, HEADS = 40, 12, 20
+PICTURED = ("image", "region")
 WORDS, MEANING, RELATION = "By words", "By meaning", "By relation"
 
 
@@ -69,6 +70,7 @@ def by_meaning() -> None:
     text = ask_for_text("What the picture shows", "in any words of the graph, also those that no caption contains")
     run = choose_run(runs, key="run")
     if not text:
+        st.caption("Names that only the graph tells, and no caption of a picture contains, are understood too.")
         return
     start = start_of(run, runs)
     shown = [(run, "Knowledge-CLIP" if objective_of(run) == "knowledge-clip" else "CLIP")]
@@ -103,7 +105,7 @@ def by_relation() -> None:
         return
     catalogue = Catalogue(graph())
     text = ask_for_text("Picture or entity", "find what to ask about by its name or text")
-    hits = [hit.entity for hit in graph().search(text, limit=HEADS)] if text else graph().pictures(HEADS)
+    hits = [hit.entity for hit in graph().search(text, limit=HEADS)] if text else graph().pictures(HEADS, PICTURED)
     if not hits:
         st.info("Nothing is called or described like that.")
         return
