@@ -5,8 +5,9 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
 
 FROM python:3.11-slim-bookworm
 
-# uv trusts the certificates of the system, as pip does. Python's own output is not held back, so that logs are live.
-ENV UV_SYSTEM_CERTS=1 PYTHONUNBUFFERED=1
+# uv trusts the certificates of the system, as pip does, and compiles once what every container would compile at its start.
+# Python's own output is not held back, so that logs are live.
+ENV UV_SYSTEM_CERTS=1 UV_COMPILE_BYTECODE=1 PYTHONUNBUFFERED=1
 
 WORKDIR /app
 COPY constraints.txt ./
