@@ -1,4 +1,4 @@
-"""What the test run checks at every call of a hooked module: the shapes and types of its signature.
+"""What the test run checks at every call of a hooked module: the shapes and types of arrays in its signature.
 
 conftest.py hands `checked` to jaxtyping's import hook, with the modules that are hooked.
 """
@@ -16,14 +16,15 @@ _CHECK = beartype(conf=BeartypeConf(is_pep484_tower=True))
 #: A whole number will do for a float, as it does for mypy.
 _beartyped = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
+_ARRAY = re.compile(r"\b(ndarray|Tensor)\b")
 _SELF = re.compile(r"\bSelf\b")
 
 
 def checked(function: Any) -> Any:
-    """The function with its signature checked, by beartype; one that speaks of Self is left as it is.
+    """The function with its signature checked, by beartype, if arrays stand in it.
 
-    jaxtyping hands over methods one by one, and beartype understands Self only when it sees their class.
+    One that speaks of Self is left as it is: jaxtyping hands over methods one by one, and beartype understands Self
+    only when it sees their class.
     """
-    if any(_SELF.search(str(hint)) for hint in getattr(function, "__annotations__", {}).values()):
-        return function
-    return _CHECK(function)
+    hints = " ".join(str(hint) for hint in getattr(function, "__annotations__", {}).values())
+    return _beartyped(function) if _ARRAY.search(hints) and not _SELF.search(hints) else function
