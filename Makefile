@@ -63,6 +63,6 @@ $(DEMO)/.proposed: | $(DEMO)/.knowledge-clip
 	@echo "Installing the packages into .venv (3 GB, some minutes the first time)"
 	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 2; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@UV_SYSTEM_CERTS=1 .venv/bin/uv pip install --python $(PY) --requirement pyproject.toml --extra dev --constraint constraints.txt \
+	@UV_SYSTEM_CERTS=1 .venv/bin/uv pip install --compile-bytecode --python $(PY) --requirement pyproject.toml --extra dev --constraint constraints.txt \
 		|| $(PY) -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
