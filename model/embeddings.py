@@ -1,8 +1,9 @@
 """The embeddings of a graph's entities as mapped arrays: one row for each description that was embedded.
 
 An entity has several descriptions, texts and pictures. [D] Each of the first few gets a row of its own and an entity
-scores as its **best** row does, so that one odd picture does not spoil a concept; the paper draws one at random in
-training and does not say what stands for an entity afterwards.
+scores as its **best** row does, so that one odd picture does not spoil a concept (the mean of the rows ranked a drawn
+world's tails equally well); the paper draws one at random in training and does not say what stands for an entity
+afterwards.
 """
 
 from __future__ import annotations
