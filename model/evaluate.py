@@ -7,15 +7,15 @@ relations   the relation between the ends of each test triple: top 1 and top 5, 
 tails       filtered ranking of the test triples' tails over all entities of the graph: MRR and Hits@k
 names, probe   the drawn world's own questions (model/world_questions.py)
 
-Writes results.json into the run folder and prints the figures. A part that the graph has no data for, or the run cannot
-be asked, says so in a sentence, and the others go on.
+Writes results.json into the run folder, where the figures of parts that are not measured now stay, and prints. A part
+that the graph has no data for, or the run cannot be asked, says so in a sentence, and the others go on.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from kgstore import open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
@@ -61,11 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         projection = everything(store, run.directory.parent)
     subject = Predictor(run.directory, projection, checkpoint=args.checkpoint, device=device, images=args.images)
     figures, sentences = evaluate(subject, args.only)
-    metrics = {f"{part}/{name}": value for part, named in figures.items() for name, value in named.items()}
-    write_json(
-        run.directory / "results.json",
-        {"metrics": metrics, "examples": examples(subject), "checkpoint": subject.trained.checkpoint},
-    )
+    checkpoint = subject.trained.checkpoint
+    metrics = _others(run, checkpoint, args.only) | _flat(figures)
+    results = {"checkpoint": checkpoint, "metrics": metrics, "examples": examples(subject)}
+    write_json(run.directory / "results.json", results)
     for part, named in figures.items():
         print(part)
         for name, value in named.items():
@@ -73,6 +72,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part, sentence in sentences.items():
         print(f"{part}: {sentence}", file=sys.stderr)
     return 0
+
+
+def _flat(figures: Mapping[str, Figures]) -> Figures:
+    return {f"{part}/{name}": value for part, named in figures.items() for name, value in named.items()}
+
+
+def _others(run: Run, checkpoint: str, parts: Collection[str]) -> Figures:
+    """What earlier calls found of the same checkpoint in parts that are not measured now."""
+    found = run.results
+    if found.get("checkpoint") != checkpoint:
+        return {}
+    return {name: value for name, value in found["metrics"].items() if name.partition("/")[0] not in parts}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -104,7 +104,8 @@ class Predictor:
         """What stands in `relation` (a type, or its words) to an entity or a picture, best first.
 
         [D] Candidates are the entities of the kinds that this relation leads to in the graph, if `kinds` names no
-        others (held-out tails of a drawn world: MRR 0.51 instead of 0.40 over all entities). Raises NoFusion, UnknownEntity, UnknownRelation.
+        others (held-out tails of a drawn world: MRR 0.51 instead of 0.40 over all entities). Raises NoFusion,
+        UnknownEntity, UnknownRelation.
         """
         self.encoder.require_fusion()
         number = self.relation_number(relation)

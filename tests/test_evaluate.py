@@ -169,6 +169,10 @@ def test_the_command_writes_results_and_prints_them(
     assert results["checkpoint"] == "step-6"
     assert results["metrics"]["retrieval/pictures"] == 15
     assert not any(name.startswith("relations/") for name in results["metrics"])
+    assert (
+        run_command(lambda: evaluate.main(["--run", str(own.clip), "--store", str(own.store), "--only", "probe"])) == 0
+    )
+    assert set(Run(own.clip).results["metrics"]) > set(results["metrics"])
 
 
 def test_examples_are_answers_of_the_run_to_held_out_triples(subject: Predictor) -> None:
