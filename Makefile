@@ -11,8 +11,9 @@ PY := .venv/bin/python
 # Where the demo lives, and its scale: a smaller world or fewer steps for a faster look.
 DEMO ?= demo
 WORLD ?= --pictures 4096 --seed 0
-CLIP ?= --objective clip --steps 1600
-KNOWLEDGE_CLIP ?= --objective knowledge-clip --steps 250
+CLIP ?= --objective clip --steps 1300 --batch-size 64 --shares IMAGE_OF=1
+KNOWLEDGE_CLIP ?= --objective knowledge-clip --steps 250 --picture-share 0.3 --fanout 2 \
+	--shares IMAGE_OF=0.25,SYNONYM=0.4,IS_A=0.2,HAS_GLOSS=0.05,GLOSS_OF=0.05
 PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 60
 
 .PHONY: demo test bench lint clean-demo
