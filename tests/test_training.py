@@ -144,6 +144,22 @@ def test_the_teacher_is_the_clip_the_run_started_from(graph: Path, clip_run: Pat
         assert not any(parameter.requires_grad for parameter in job.teacher.parameters())
 
 
+def test_another_teacher_can_be_named(graph: Path, clip_run: Path, tmp_path: Path) -> None:
+    call(graph, tmp_path, "kc", "--teacher", str(clip_run), "--steps", "2", "--batch-size", "12")
+    first = load_run(clip_run).model.towers.state_dict()
+    with open_job(tmp_path / "kc", (), "cpu") as job:
+        assert job.teacher is not None
+        assert all(torch.equal(value, first[name]) for name, value in job.teacher.state_dict().items())
+
+
+def test_without_a_teacher_there_is_no_distillation(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(graph, tmp_path, "kc", "--steps", "1", "--batch-size", "12")
+    assert "there is no teacher, so the loss kd is left out" in capsys.readouterr().err
+    assert "kd" not in Run(tmp_path / "kc").metrics().rows[-1]
+
+
 def test_going_on_ends_equal_to_not_having_stopped(graph: Path, clip_run: Path, tmp_path: Path) -> None:
     flags = ("--init", str(clip_run), "--steps", "12", "--batch-size", "16", "--save-every", "5", "--resume", "auto")
     call(graph, tmp_path, "whole", *flags)
