@@ -1,15 +1,15 @@
 """The errors a caller of kgstore can meet. Every message is a sentence that says what to do next.
 
-    KgError
-      StoreUnavailable     no server there, wrong password, a path that is no store
-      StoreBusy            another process holds the embedded file
-      QueryRefused         the Cypher does more than read the graph, or does not parse
-      QueryStopped         the Cypher ran into its time limit and was stopped
-      UnknownEntity        a triple or a call names an entity that is not in the graph
-      UnknownTriple        a decision names a relation that is not a prediction in the graph
-      BadRecord            a value that breaks the data model (an unknown kind, an empty id, ...)
-      BadImage             a picture reference that cannot be opened
-      BadProjection        a projection that is incomplete, of another version, or empty
+KgError
+  StoreUnavailable     no server there, wrong password, a path that is no store
+  StoreBusy            another process holds the embedded file
+  QueryRefused         the Cypher does more than read the graph, or does not parse
+  QueryStopped         the Cypher ran into its time limit and was stopped
+  UnknownEntity        a triple or a call names an entity that is not in the graph
+  UnknownTriple        a decision names a relation that is not a prediction in the graph
+  BadRecord            a value that breaks the data model (an unknown kind, an empty id, ...)
+  BadImage             a picture reference that cannot be opened
+  BadProjection        a projection that is incomplete, of another version, or empty
 """
 
 from __future__ import annotations

@@ -292,9 +292,7 @@ def test_a_wrong_password_is_said_in_a_sentence(
 
 
 def test_cypher_is_translated_for_the_embedded_store_outside_of_texts() -> None:
-    cypher = (
-        "MATCH (a)-[r]->(b) WHERE type (r) <> 'type(r)' AND r.x = \"rand()\" /* type(r) */ RETURN r.when, TYPE(r)"
-    )
+    cypher = "MATCH (a)-[r]->(b) WHERE type (r) <> 'type(r)' AND r.x = \"rand()\" /* type(r) */ RETURN r.when, TYPE(r)"
     assert for_ladybug(cypher) == (
         "MATCH (a)-[r]->(b) WHERE label (r) <> 'type(r)' AND r.x = \"rand()\" /* type(r) */ RETURN r.`when`, label(r)"
     )

@@ -24,9 +24,7 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float((x * y).sum() / (x.norm() * y.norm()))
 
 
-def naive_matching(
-    anchors: Tensor, candidates: Tensor, tau: float, left_out: Container[tuple[int, int]] = ()
-) -> float:
+def naive_matching(anchors: Tensor, candidates: Tensor, tau: float, left_out: Container[tuple[int, int]] = ()) -> float:
     """Eq. 8 and 13 as they are written, sample by sample."""
     total = 0.0
     for i in range(len(anchors)):

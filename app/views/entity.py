@@ -9,11 +9,10 @@ from typing import Literal
 import streamlit as st
 
 from app.ask import draw_ask
-from app.cards import Card, Group, cards, open_entity
+from app.cards import Card, Group, cards
 from app.decisions import decision_buttons, show_decision_error
 from app.escape import escape, one_line
-from app.graph_view import graph_view
-from app.neighbourhood import MORE, Neighbourhood
+from app.graph_panel import direction_text, graph_panel
 from app.picture_strip import picture_strip
 from app.pictures import picture_url
 from app.shared import graph
@@ -62,8 +61,7 @@ def draw(page: EntityPage) -> None:
     left, right = st.columns([5, 3], gap="medium")
     with left:
         st.subheader("Around it")
-        shown = neighbourhood(page)
-        draw_graph(page.entity.id, page.catalogue, shown)
+        graph_panel(page.entity, page.predicted, page.catalogue)
     with right:
         draw_predictions(page)
     draw_ask(page.entity, page.catalogue)
@@ -98,62 +96,6 @@ def draw_pictures(entity: Entity) -> None:
     if "#xywh=" in first:
         picture_strip([picture_url(first.partition("#xywh=")[0], 320)], side=180)
         st.caption("the region, and the picture it is part of")
-
-
-def neighbourhood(page: EntityPage) -> Neighbourhood:
-    """What the graph view shows of this entity in this session."""
-    views: dict[str, Neighbourhood] = st.session_state.setdefault("neighbourhoods", {})
-    shown = views.setdefault(page.entity.id, Neighbourhood(page.entity.id))
-    shown.refresh(graph(), page.entity, page.predicted)
-    return shown
-
-
-@st.fragment
-def draw_graph(id: str, catalogue: Catalogue, shown: Neighbourhood) -> None:
-    """The graph and the panel of the node that was clicked; expanding redraws only this part."""
-    key = "graph"
-    selection = f"selected {id}"
-
-    def select() -> None:
-        st.session_state[selection] = st.session_state[key]["selected"]
-
-    def expand() -> None:
-        st.session_state[selection] = st.session_state[key]["expand"]
-        shown.expand(graph(), st.session_state[key]["expand"])
-
-    graph_view(key, shown, catalogue, select, expand)
-    chosen = st.session_state.get(selection) or id
-    entity = shown.entities.get(chosen, shown.entities[id])
-    with st.container(border=True, key="panel"):
-        draw_panel(entity, shown, catalogue)
-
-
-def draw_panel(entity: Entity, shown: Neighbourhood, catalogue: Catalogue) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escape(name_of(entity))}** · {entity.kind}", width="stretch")
-        if entity.id != shown.focus and st.button("Open", key="open-selected", icon=":material/arrow_forward:"):
-            open_entity(entity.id)
-    hidden = shown.hidden(graph().neighbour_counts(entity.id), entity.id)
-    if shown.message:
-        st.caption(escape(shown.message))
-    if not hidden:
-        st.caption("All of its relations are in the view.")
-        return
-    with st.container(horizontal=True, gap="small"):
-        for type_, direction, rest in hidden[:8]:
-            label = f"{direction_text(catalogue.text(type_), direction)} · {rest_text(rest)}"
-            if st.button(escape(label), key=f"expand-{type_}-{direction}"):
-                shown.expand(graph(), entity.id, type_, direction)
-                st.rerun(scope="fragment")
-
-
-def rest_text(rest: int) -> str:
-    """What one more click brings."""
-    return f"{rest} more" if rest <= MORE else f"{MORE} of {rest:,} more"
-
-
-def direction_text(words: str, direction: Direction) -> str:
-    return f"{words} →" if direction == "out" else f"← {words}"
 
 
 def draw_predictions(page: EntityPage) -> None:

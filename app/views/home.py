@@ -9,12 +9,13 @@ import streamlit as st
 from app.bars import bars
 from app.cards import Card, cards
 from app.escape import escape
+from app.graph_panel import graph_panel
 from app.runs import run_line, runs_of
 from app.settings import current
 from app.shared import graph
 from app.theme import KIND_COLOURS
 from app.words import Catalogue, count
-from kgstore import Entity, Statistics
+from kgstore import Entity, Statistics, Triple
 from model.track import Run
 
 PICTURES, TYPES, RUNS = 14, 12, 5
@@ -24,6 +25,7 @@ PICTURES, TYPES, RUNS = 14, 12, 5
 class Home:
     statistics: Statistics
     pictures: list[Entity]
+    predicted: list[Triple]  # about the first of the pictures
     catalogue: Catalogue
     runs: list[Run]
 
@@ -31,7 +33,10 @@ class Home:
 def fetch() -> Home:
     store = graph()
     named, seen = store.pictures(PICTURES // 2, ["concept"]), store.pictures(PICTURES, ["image", "region"])
-    return Home(store.statistics(), [*named, *seen][:PICTURES], Catalogue(store), runs_of(current().runs))
+    pictures = [*named, *seen][:PICTURES]
+    around = store.neighbours(pictures[0].id) if pictures else []
+    predicted = [triple for triple in around if triple.origin == "predicted"]
+    return Home(store.statistics(), pictures, predicted, Catalogue(store), runs_of(current().runs))
 
 
 def draw(home: Home) -> None:
@@ -45,6 +50,8 @@ def draw(home: Home) -> None:
         if home.pictures:
             st.subheader("Some of its pictures")
             cards("pictures", [Card(entity) for entity in home.pictures], kinds=False)
+            st.subheader("A look inside")
+            graph_panel(home.pictures[0], home.predicted, home.catalogue)
         kinds, types = st.columns(2, gap="large")
         with kinds:
             st.subheader("Entities by kind")
