@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from kgstore.cypher import Token, tokens
 
@@ -12,6 +12,8 @@ _TAKEN = frozenset(name.upper() for name in NODE_TABLES)
 _FUNCTIONS = {"TYPE": "label", "RAND": "random"}
 #: A keyword here, and a property of our relations.
 _RESERVED = ("WHEN",)
+_AFTER_RETURN = ("ORDER", "SKIP", "LIMIT", "UNION")
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
 def table_of(type_: str) -> str:
@@ -49,6 +51,33 @@ def for_ladybug(cypher: str, tables: Collection[str] = ()) -> str:
         elif brackets and before in (":", "|") and piece.kind in ("name", "quoted") and piece.name in changed:
             answer[at] = f"`{changed[piece.name]}`"
     return "".join(answer)
+
+
+def names_as_written(cypher: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns' names as the query has them: `type(r)` for what the embedded store calls LABEL(r._ID,[...]).
+
+    Where they cannot be told (RETURN *), the names stay as they are.
+    """
+    depth = 0
+    columns: list[str] = []
+    inside = False
+    for piece in tokens(cypher):
+        depth += (piece.text in _OPENING) - (piece.text in _CLOSING)
+        if depth or not inside or piece.text in _CLOSING:
+            if inside:
+                columns[-1] += piece.text
+            elif piece.word == "RETURN" and not depth:
+                inside, columns = True, [""]
+        elif piece.word in _AFTER_RETURN or piece.text == ";":
+            inside = False
+        elif piece.text == ",":
+            columns.append("")
+        elif piece.word == "AS":
+            columns[-1] = ""
+        elif piece.kind != "comment" and piece.word != "DISTINCT":
+            columns[-1] += piece.name
+    written = tuple(column.strip() for column in columns)
+    return written if len(written) == len(names) and "*" not in written else tuple(names)
 
 
 def _take_out_changed_names(answer: list[str], pieces: list[Token], solid: list[int], place: int) -> None:

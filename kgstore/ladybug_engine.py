@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -118,5 +119,6 @@ def _translated(error: Exception) -> KgError:
 
 
 def _sentence(error: Exception) -> str:
-    text = str(error).strip()
+    # What the parser would have taken is a list of all its keywords.
+    text = re.sub(r" expecting \{[^}]*\}", "", str(error).strip())
     return text if text.endswith((".", "!", "?")) or "\n" in text else f"{text}."

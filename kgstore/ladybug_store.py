@@ -21,7 +21,7 @@ import pyarrow as pa
 from kgstore import merge
 from kgstore.errors import StoreUnavailable, UnknownEntity
 from kgstore.guard import require_reading
-from kgstore.ladybug_cypher import for_ladybug, table_of, type_of
+from kgstore.ladybug_cypher import for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_reader import LadybugReader
 from kgstore.lock import FileLock
@@ -469,7 +469,7 @@ class LadybugStore:
         with self._changing:
             reader = self._reading()
             names, found = reader.rows(for_ladybug(cypher, self._tables), parameters or {}, seconds, rows + 1)
-        return Rows(tuple(names), found[:rows], len(found) > rows)
+        return Rows(names_as_written(cypher, names), found[:rows], len(found) > rows)
 
     def _reading(self) -> LadybugReader:
         log = self._path.with_name(self._path.name + ".wal")

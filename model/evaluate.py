@@ -42,6 +42,9 @@ PARTS: dict[str, Callable[[Predictor], Figures]] = {
     "probe": ask_probe,
 }
 
+#: Figures that say how many things were measured; all others are percents.
+COUNTS = frozenset({"pictures", "captions", "triples", "entities", "scenes"})
+
 
 def evaluate(subject: Predictor, parts: Sequence[str]) -> tuple[dict[str, Figures], dict[str, str]]:
     """Figures by part, and for the parts that could not be measured the sentence that says why."""
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part, named in figures.items():
         print(part)
         for name, value in named.items():
-            print(f"  {name:<40} {value:10,.1f}" if value % 1 else f"  {name:<40} {value:8,.0f}")
+            print(f"  {name:<40} {value:10,.0f}" if name in COUNTS else f"  {name:<40} {value:10.1f}")
     for part, sentence in sentences.items():
         print(f"{part}: {sentence}", file=sys.stderr)
     return 0

@@ -418,6 +418,12 @@ def test_a_query_answers_in_plain_values(store: GraphStore) -> None:
     assert not found.truncated
 
 
+def test_the_columns_of_a_query_are_called_as_it_is_written(store: GraphStore) -> None:
+    store.write([Entity("a:1"), Entity("a:2")], [Triple("a:1", "IS_A", "a:2"), Triple("a:1", "PART_OF", "a:2")])
+    found = store.query("MATCH (h)-[r]->(t) RETURN DISTINCT type(r), [h.id, t.id] AS both, size(h.id) + 1")
+    assert found.columns == ("type(r)", "both", "size(h.id) + 1")
+
+
 def test_a_query_is_cut_at_its_row_limit(store: GraphStore) -> None:
     store.write([Entity(f"a:{at}") for at in range(30)])
     found = store.query("MATCH (e:Entity) RETURN e.id", rows=10)
