@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 from kgstore.errors import KgError
@@ -224,17 +222,6 @@ def from_json(kind: type[Config], values: Mapping[str, Any], where: str = "confi
 def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
     """A configuration as plain values."""
     return dataclasses.asdict(config)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file, or BadConfig with a sentence."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadConfig(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise BadConfig(f"{path} holds no JSON object.")
-    return values
 
 
 def parse_shares(text: str) -> dict[str, float]:

@@ -24,7 +24,7 @@ class Elements(NamedTuple):
     present: Bool[Tensor, "n l"]
 
     def take(self, rows: Int64[Tensor, " k"]) -> Elements:
-        """These rows, cut to the longest of them."""
+        """These rows, as long as they were."""
         return Elements(self.tokens[rows], self.present[rows])
 
 

@@ -19,8 +19,6 @@ from model.permutation import permuted
 #: The relation of a picture to its caption.
 IMAGE_OF = "IMAGE_OF"
 
-COMPOSITIONS = ("uniform",)
-
 _TRAIN = SPLITS.index("train")
 
 
@@ -48,14 +46,11 @@ class Sampler:
         shares: Mapping[str, float] | None = None,
         fanout: Sequence[int] = (4, 4),
         seed: int = 0,
-        composition: str = "uniform",
     ) -> None:
         if batch_size < 1:
             raise BadSampling(f"batch_size {batch_size} draws nothing; give 1 or more.")
         if any(count < 1 for count in fanout):
             raise BadSampling(f"fanout {tuple(fanout)} has a hop of less than 1; leave the hop out instead.")
-        if composition not in COMPOSITIONS:
-            raise BadSampling(f"composition {composition!r} is none of: {', '.join(COMPOSITIONS)}.")
         self.projection = projection
         self.batch_size = batch_size
         self.fanout = tuple(fanout)

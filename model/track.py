@@ -138,10 +138,6 @@ class RunWriter:
         self.status = replace(self.status, step=step, steps=steps, message=message)
         return self
 
-    def write_results(self, metrics: Mapping[str, float], examples: Sequence[object] = ()) -> None:
-        """What an evaluation found, in place of an earlier one's."""
-        write_json(self.directory / "results.json", {"metrics": dict(metrics), "examples": list(examples)})
-
     def log(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Adds rows of metrics, one a step."""
         if not rows:

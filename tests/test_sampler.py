@@ -190,7 +190,6 @@ def test_a_share_larger_than_its_group_takes_it_in_turns(projections: dict[str, 
         ({"batch_size": 0}, "batch_size"),
         ({"shares": {"NOT_THERE": 0.5}}, "NOT_THERE"),
         ({"shares": {"IS_A": 0.8, "PART_OF": 0.4}}, "1 or less"),
-        ({"composition": "magic"}, "uniform"),
     ],
 )
 def test_a_way_of_sampling_that_cannot_be_is_refused(
