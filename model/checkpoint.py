@@ -93,10 +93,15 @@ def part(config: Mapping[str, Any], name: str) -> Any:
 def save_checkpoint(
     run_dir: Path, step: int, model: KnowledgeClip, optimizer: torch.optim.Optimizer, keep: int
 ) -> Path:
-    """Writes checkpoints/step-N and removes the earliest beyond `keep`."""
+    """Writes checkpoints/step-N, the last of at most `keep`.
+
+    Later ones can only be damaged: the run went on from before them, and they must not count among those kept.
+    """
     folder = write_checkpoint(run_dir / "checkpoints" / f"step-{step}", step, model, optimizer)
-    for old in Run(run_dir).checkpoints[:-keep]:
-        shutil.rmtree(old)
+    there = Run(run_dir).checkpoints
+    end = there.index(folder) + 1
+    for other in (*there[: max(0, end - keep)], *there[end:]):
+        shutil.rmtree(other)
     return folder
 
 

@@ -263,6 +263,16 @@ def test_a_checkpoint_that_was_cut_short_gives_way_to_the_one_before(
         load_run(run)
 
 
+def test_a_damaged_checkpoint_does_not_push_out_a_good_one(graph: Path, tmp_path: Path) -> None:
+    flags = ("--objective", "clip", "--batch-size", "6", "--save-every", "3", "--resume", "auto")
+    call(graph, tmp_path, "clip", *flags, "--steps", "9")
+    run = tmp_path / "clip"
+    cut(run / "checkpoints" / "step-9" / "model.safetensors")
+    call(graph, tmp_path, "clip", *flags, "--steps", "8", "--keep", "1")
+    assert [path.name for path in Run(run).checkpoints] == ["step-8"]
+    assert load_run(run).checkpoint == "step-8"
+
+
 def test_runs_that_cannot_be_used_get_a_sentence(clip_run: Path, tmp_path: Path) -> None:
     with pytest.raises(BadRun, match="is no run folder"):
         load_run(tmp_path)
