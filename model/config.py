@@ -140,7 +140,19 @@ class TrainConfig:
         _check_choices(self)
         for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
             _check(getattr(self, name) >= 1, name, self, "must be 1 or more")
-        for name in ("e2e", "e2r", "g2e", "kd", "clip", "weight_decay", "clip_grad", "warmup", "lr_towers", "lr_new"):
+        for name in (
+            "e2e",
+            "e2r",
+            "g2e",
+            "kd",
+            "clip",
+            "weight_decay",
+            "clip_grad",
+            "warmup",
+            "lr_towers",
+            "lr_new",
+            "seed",
+        ):
             _check(getattr(self, name) >= 0, name, self, "must be 0 or more")
         _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
         _check(all(0 <= part <= 1 for part in self.shares.values()), "shares", self, "must each lie in [0, 1]")

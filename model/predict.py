@@ -336,6 +336,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.top < 1 or (args.all_heads is not None and args.all_heads < 1):
         raise WrongCall("--top and --all-heads must be 1 or more.")
+    if args.most < 0 or args.seed < 0:
+        raise WrongCall("--most and --seed must be 0 or more.")
     return args
 
 

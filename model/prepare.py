@@ -169,6 +169,7 @@ def go_on(directory: Path, args: argparse.Namespace) -> None:
                     "leave the flag out, or choose another --name."
                 )
             config[name][field.name] = asked
+        from_json(kind, part(config, name))  # what cannot be must not be noted
     write_json(directory / "config.json", config)
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from kgstore.command import INTERRUPTED, add_images_option, add_store_option, run_command
+from kgstore.command import INTERRUPTED, WrongCall, add_images_option, add_store_option, run_command
 from kgstore.errors import KgError
 from model.batch import Batch
 from model.checkpoint import save_checkpoint
@@ -158,6 +158,8 @@ class StopRequest:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = arguments().parse_args(argv)
+    if args.threads < 0:
+        raise WrongCall(f"--threads is {args.threads} but must be 0 or more.")
     if args.threads:
         torch.set_num_threads(args.threads)
     device = usable_device(args.device)

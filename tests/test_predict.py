@@ -291,6 +291,7 @@ def test_the_command_ranks_and_writes(world: World, tmp_path: Path, capfd: pytes
         (("--head", CUBE, "--relation", "EATS"), "no relation 'EATS'"),
         (("--head", "world:nobody", "--relation", "IS_A"), "world:nobody"),
         (("--head", CUBE, "--relation", "IS_A", "--top", "0"), "1 or more"),
+        (("--all-heads", "3", "--relation", "IS_A", "--most", "-1"), "0 or more"),
         (("--head", CUBE, "--relation", "IS_A", "--checkpoint", "step-99"), "step-99"),
     ],
 )

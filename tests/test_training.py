@@ -237,6 +237,9 @@ def test_a_name_that_is_taken_and_a_setting_that_changed_get_a_sentence(graph: P
         call(graph, clip_run.parent, "clip", "--objective", "clip")
     with pytest.raises(WrongCall, match="begun with --batch-size 6 and cannot go on with 8"):
         call(graph, clip_run.parent, "clip", "--objective", "clip", "--batch-size", "8", "--resume", "auto")
+    with pytest.raises(BadConfig, match="--steps is 0 but must be 1 or more"):
+        call(graph, clip_run.parent, "clip", "--steps", "0", "--resume", "auto")
+    assert Run(clip_run).config["train"]["steps"] == 60
 
 
 def cut(path: Path) -> None:
@@ -289,6 +292,8 @@ def test_runs_that_cannot_be_used_get_a_sentence(clip_run: Path, tmp_path: Path)
     ("flags", "sentence"),
     [
         (("--steps", "0"), "--steps is 0 but must be 1 or more."),
+        (("--seed", "-1"), "--seed is -1 but must be 0 or more."),
+        (("--threads", "-1"), "--threads is -1 but must be 0 or more."),
         (("--init", "/nowhere/at/all"), "No CLIP can be loaded from the name '/nowhere/at/all'"),
         (("--recipe", "nothing"), "There is no recipe 'nothing'"),
         (("--shares", "LIKES=0.5"), "shares asks for LIKES"),
