@@ -73,9 +73,10 @@ def train(
         done = step + 1
         last = done == config.steps or stopping()
         log.add(done, {"loss": loss, **terms}, len(batch.head), rate)
-        if last or done % config.log_every == 0:
-            log.write()
-        if last or done % config.save_every == 0:
+        saves = last or done % config.save_every == 0
+        if saves or done % config.log_every == 0:
+            log.write()  # before the checkpoint: its rows would be lost with a killed run, and a diverged one not noticed
+        if saves:
             save_checkpoint(run.directory, done, model, optimizer, config.keep)
         if last:
             break

@@ -315,6 +315,26 @@ def test_a_wrong_call_exits_with_2_and_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_run_that_diverged_saves_nothing_of_it(
+    graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = (
+        "--objective",
+        "clip",
+        "--batch-size",
+        "6",
+        "--lr-towers",
+        "1e30",
+        "--log-every",
+        "50",
+        "--save-every",
+        "3",
+    )
+    assert run_command(lambda: call(graph, tmp_path, "x", *flags)) == 2
+    assert "train with a lower --lr-new or --lr-towers" in capsys.readouterr().err
+    assert not Run(tmp_path / "x").checkpoints
+
+
 def test_an_unknown_flag_is_fatal(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         call(graph, tmp_path, "x", "--learning-rate", "1")
