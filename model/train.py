@@ -75,7 +75,7 @@ def train(
         log.add(done, {"loss": loss, **terms}, len(batch.head), rate)
         saves = last or done % config.save_every == 0
         if saves or done % config.log_every == 0:
-            log.write()  # before the checkpoint: its rows would be lost with a killed run, and a diverged one not noticed
+            log.write()  # first: a killed run would go on without these rows, a diverged one be saved
         if saves:
             save_checkpoint(run.directory, done, model, optimizer, config.keep)
         if last:
