@@ -148,11 +148,15 @@ class Projection:
         """Picture references of all entities in a row, like all_texts."""
         return self._images.offsets.to_numpy(), self._images.values
 
-    def contains(self, head: Any, relation: Any, tail: Any) -> Bool[np.ndarray, ...]:
-        """Whether (head, relation, tail) is a triple of the projection; numbers broadcast against each other."""
+    def contains(self, head: Any, relation: Any, tail: Any, split: str = "") -> Bool[np.ndarray, ...]:
+        """Whether (head, relation, tail) is a triple of the projection, or of one split of it if that is named.
+
+        Numbers broadcast against each other.
+        """
         wanted = self.packed(head, relation, tail)
-        place = np.searchsorted(self.keys, wanted)
-        return np.asarray(self.keys[np.minimum(place, self.edge_count - 1)] == wanted)
+        place = np.minimum(np.searchsorted(self.keys, wanted), self.edge_count - 1)
+        there = self.keys[place] == wanted
+        return np.asarray(there & (self.split[place] == SPLITS.index(split)) if split else there)
 
     def packed(self, head: Any, relation: Any, tail: Any) -> Int64[np.ndarray, ...]:
         """The key by which edges are sorted; numbers broadcast against each other."""

@@ -75,7 +75,8 @@ class Views:
             "head": head,
             "relation": relation,
             "tail": tail,
-            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None]),
+            # What is held out is not known while training, whatever the projection holds.
+            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None], "train"),
             "pairs": _pairs(self._image_of[sample.relation] & is_picture[head] & ~is_picture[tail], head),
             "edge_head": edge_head,
             "edge_relation": edge_relation,

@@ -17,7 +17,7 @@ from kgstore.errors import BadImage, BadProjection
 from kgstore.images import ImageRoots
 from kgstore.projection import Projection, project
 from kgstore.recipes import load_recipe
-from model.batch import Batch, TripleSample
+from model.batch import Batch, Neighbourhood, TripleSample
 from model.pictures import pictures_of, pixels_of
 from model.sampler import Sampler
 from model.stream import Stream
@@ -122,6 +122,21 @@ def test_a_batch_knows_its_false_negatives_and_its_pairs(data: Data) -> None:
             and not batch.is_picture[batch.tail[i]]
         }
         assert {int(batch.head[i]) for i in pairs} == may_pair
+
+
+def test_what_is_held_out_is_not_known(data: Data, tmp_path: Path) -> None:
+    with open_store(data.cache / "graph") as store:
+        recipe = load_recipe("all", {"splits": ["train", "valid", "test"]})
+        projection = project(store, recipe, tmp_path / "projection")
+    held_out = np.flatnonzero(np.asarray(projection.split) != 0)[:8]
+    head, relation, tail = (
+        np.asarray(array[held_out]) for array in (projection.head, projection.relation, projection.tail)
+    )
+    views = data._replace(projection=projection).views()
+    nothing = np.zeros(0, np.int64)
+    batch = views.batch(TripleSample(0, head, relation, tail, Neighbourhood(nothing, nothing, nothing)))
+    assert projection.contains(head, relation, tail).all()
+    assert not batch.known.diagonal().any()
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.3, 0.2, 0.4), (1.0, 1, 1)])
