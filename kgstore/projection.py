@@ -148,7 +148,7 @@ class Projection:
         """Picture references of all entities in a row, like all_texts."""
         return self._images.offsets.to_numpy(), self._images.values
 
-    def contains(self, head: Any, relation: Any, tail: Any, split: str = "") -> Bool[np.ndarray, ...]:
+    def contains(self, head: Any, relation: Any, tail: Any, *, split: str = "") -> Bool[np.ndarray, ...]:
         """Whether (head, relation, tail) is a triple of the projection, or of one split of it if that is named.
 
         Numbers broadcast against each other.

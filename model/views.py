@@ -76,7 +76,7 @@ class Views:
             "relation": relation,
             "tail": tail,
             # What is held out is not known while training, whatever the projection holds.
-            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None], "train"),
+            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None], split="train"),
             "pairs": _pairs(self._image_of[sample.relation] & is_picture[head] & ~is_picture[tail], head),
             "edge_head": edge_head,
             "edge_relation": edge_relation,
