@@ -209,10 +209,14 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[ModelConfig] | type[Tr
 
 def from_flags(kind: type[Config], args: argparse.Namespace, towers: str) -> Config:
     """The configuration of a call: what was given, else the preset of these towers, else the field's default."""
-    given = {each.name: getattr(args, each.name) for each in fields(kind) if hasattr(args, each.name)}
     names = {each.name for each in fields(kind)}
     preset = {name: value for name, value in PRESETS.get(towers, {}).items() if name in names}
-    return kind(**{**preset, **given})
+    return kind(**{**preset, **given_flags(kind, args)})
+
+
+def given_flags(kind: type[ModelConfig] | type[TrainConfig], args: argparse.Namespace) -> dict[str, Any]:
+    """The settings that a call names."""
+    return {each.name: getattr(args, each.name) for each in fields(kind) if hasattr(args, each.name)}
 
 
 def from_json(kind: type[Config], values: Mapping[str, Any], where: str = "config.json") -> Config:

@@ -39,7 +39,7 @@ from model.checkpoint import (
     read_tensors,
     write_checkpoint,
 )
-from model.config import CHECKPOINT_TOWERS, ModelConfig, TrainConfig, from_flags, from_json, to_json
+from model.config import CHECKPOINT_TOWERS, ModelConfig, TrainConfig, from_flags, from_json, given_flags, to_json
 from model.knowledge_clip import KnowledgeClip
 from model.sampler import IMAGE_OF, Sampler
 from model.schedule import make_optimizer
@@ -103,8 +103,7 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
         raise WrongCall("Say which graph to train on: --store PATH, or --neo4j-uri bolt://HOST:7687.")
     start = read_start(args.init, getattr(args, "towers", None))
     train = train_config(args, start.towers, teacher=bool(args.init or args.teacher))
-    shape = from_flags(ModelConfig, args, start.towers)
-    shape = dataclasses.replace(shape, towers=start.towers)
+    shape = model_config(args, start)
     attention = attention_for(shape.attention, device)
 
     recipe = load_recipe(args.recipe, parse_parameters(args.param))
@@ -169,7 +168,8 @@ def go_on(directory: Path, args: argparse.Namespace) -> None:
                     "leave the flag out, or choose another --name."
                 )
             config[name][field.name] = asked
-        from_json(kind, part(config, name))  # what cannot be must not be noted
+    from_json(ModelConfig, part(config, "model"))  # what cannot be is not noted
+    from_json(TrainConfig, part(config, "train"))
     write_json(directory / "config.json", config)
 
 
@@ -232,6 +232,15 @@ def train_config(args: argparse.Namespace, towers: str, *, teacher: bool) -> Tra
         print("Without --init or --teacher there is no teacher, so the loss kd is left out.", file=sys.stderr)
         config = dataclasses.replace(config, kd=0.0)
     return config
+
+
+def model_config(args: argparse.Namespace, start: Start) -> ModelConfig:
+    """The network's shape: as the call says it, else as the Knowledge-CLIP has it that the run starts from."""
+    if start.whole is None:
+        shape = from_flags(ModelConfig, args, start.towers)
+    else:
+        shape = dataclasses.replace(start.whole.config, **given_flags(ModelConfig, args))
+    return dataclasses.replace(shape, towers=start.towers)
 
 
 def read_start(init: str | None, towers: str | None) -> Start:

@@ -354,7 +354,7 @@ def test_training_starts_from_a_checkpoint_of_transformers(graph: Path, tmp_path
 
 def test_relation_classes_are_taken_over_by_name(graph: Path, clip_run: Path, tmp_path: Path) -> None:
     flags = ("--steps", "2", "--batch-size", "8")
-    call(graph, tmp_path, "first", "--init", str(clip_run), *flags)
+    call(graph, tmp_path, "first", "--init", str(clip_run), *flags, "--fusion-width", "32")
     recipe = tmp_path / "fewer.cypher"
     recipe.write_text(
         "MATCH (h:Entity)-[r]->(t:Entity) WHERE type(r) = 'IS_A' OR type(r) = 'IMAGE_OF' "
@@ -364,6 +364,7 @@ def test_relation_classes_are_taken_over_by_name(graph: Path, clip_run: Path, tm
     first = load_run(tmp_path / "first").model
     with open_job(tmp_path / "second", (), "cpu") as job:
         assert set(job.model.relations) == {"IS_A", "IMAGE_OF"}
+        assert job.model.config == first.config  # its shape need not be said again
     start = load_file(tmp_path / "second" / "start" / "model.safetensors")
     for row, relation in enumerate(job.model.relations):
         taken = first.state_dict()["relation_head.2.weight"][first.relations.index(relation)]
