@@ -24,6 +24,10 @@ GOOD_ENOUGH = 0.5
 #: Long texts are compared up to here.
 WORDS_COMPARED = 200
 TRIGRAMS_ASKED = 60
+#: With this many hits of this closeness, what was asked is taken to be what was meant.
+ENOUGH, FOUND = 5, 0.85
+#: Words that a mistyped one may have meant: a graph of many texts has the mistyped one's other misspellings too.
+ALTERNATIVES = 4
 SEPARATOR = "\x1f"
 
 Columns = Callable[[], Iterator[pa.RecordBatch]]
@@ -93,13 +97,12 @@ class SearchIndex:
         """Ids of the best hits and their closeness."""
         asked = words_of(text)
         scored = self._scored(text, asked, kinds, sources)
-        if asked and (not scored or scored[0][1] < 0.85):
-            meant = [self._meant(word) for word in asked]
-            if meant != asked:
-                known = dict(scored)
-                for id, score in self._scored(" ".join(meant), meant, kinds, sources):
+        if asked and sum(score >= FOUND for _, score in scored) < ENOUGH:
+            known = dict(scored)
+            for meant in self._meant(asked):
+                for id, score in self._scored(" ".join(meant), meant, kinds, sources, loosely=False):
                     known[id] = max(known.get(id, 0.0), 0.9 * score)
-                scored = sorted(known.items(), key=lambda hit: (-hit[1], hit[0]))
+            scored = sorted(known.items(), key=lambda hit: (-hit[1], hit[0]))
         return scored[:limit]
 
     def close(self) -> None:
@@ -140,17 +143,23 @@ class SearchIndex:
         connection.execute("COMMIT")
 
     def _scored(
-        self, text: str, asked: Sequence[str], kinds: Collection[str], sources: Collection[str]
+        self,
+        text: str,
+        asked: Sequence[str],
+        kinds: Collection[str],
+        sources: Collection[str],
+        loosely: bool = True,
     ) -> list[tuple[str, float]]:
         scores: dict[str, float] = {}
-        for id, name, texts in self._candidates(text, asked, kinds, sources):
+        for id, name, texts in self._candidates(text, asked, kinds, sources, loosely):
             scores[id] = closeness(text, name, texts.split(SEPARATOR))
         good = [(id, score) for id, score in scores.items() if score >= GOOD_ENOUGH]
         return sorted(good, key=lambda hit: (-hit[1], hit[0]))
 
     def _candidates(
-        self, text: str, asked: Sequence[str], kinds: Collection[str], sources: Collection[str]
+        self, text: str, asked: Sequence[str], kinds: Collection[str], sources: Collection[str], loosely: bool
     ) -> Iterator[tuple[str, str, str]]:
+        """Entities of that name, those with all trigrams of the question, and `loosely` those with the most telling."""
         assert self._connection is not None
         tests, values = ["true"], []
         if kinds:
@@ -165,32 +174,40 @@ class SearchIndex:
             f"{select} WHERE name = ? COLLATE NOCASE AND {test} LIMIT {CANDIDATES}", (text.strip(), *values)
         )
         trigrams = dict.fromkeys(word[at : at + 3] for word in asked for at in range(len(word) - 2))
-        if trigrams:
-            match = " OR ".join(f'"{trigram}"' for trigram in list(trigrams)[:TRIGRAMS_ASKED])
+        quoted = [f'"{trigram}"' for trigram in list(trigrams)[:TRIGRAMS_ASKED]]
+        # A rank prefers few rare trigrams in a short text to all of them in a longer one: all of them are asked first.
+        for match in [" AND ".join(quoted), *([" OR ".join(quoted)] if loosely else [])] if quoted else []:
             yield from self._connection.execute(
                 f"{select} JOIN trigrams ON trigrams.rowid = entity.row WHERE trigrams MATCH ? AND {test} "
                 f"ORDER BY trigrams.rank LIMIT {CANDIDATES}",
                 (match, *values),
             )
-        for word in asked:
-            if len(word) < 3:
-                yield from self._connection.execute(
-                    f"{select} WHERE (instr(lower(name), ?) OR instr(lower(texts), ?)) AND {test} "
-                    f"ORDER BY length(name) LIMIT {CANDIDATES}",
-                    (word, word, *values),
-                )
+        for word in asked if not trigrams else ():  # too short for trigrams; beside longer words they need not be found
+            yield from self._connection.execute(
+                f"{select} WHERE (instr(lower(name), ?) OR instr(lower(texts), ?)) AND {test} "
+                f"ORDER BY length(name) LIMIT {CANDIDATES}",
+                (word, word, *values),
+            )
 
-    def _meant(self, word: str) -> str:
-        """The word of the graph that is most like this one, if one is alike."""
+    def _meant(self, asked: Sequence[str]) -> list[list[str]]:
+        """The closest other questions in words that the graph has; they differ in one word from the closest of all."""
+        alike = [self._alike(word) for word in asked]
+        closest = [words[0] for words in alike]
+        readings = [closest] + [
+            [*closest[:at], other, *closest[at + 1 :]] for at, words in enumerate(alike) for other in words[1:]
+        ]
+        readings.sort(key=lambda words: -sum(closeness for closeness, _ in words))
+        questions = [[word for _, word in words] for words in readings[: ALTERNATIVES + 1]]
+        return [words for words in questions if words != asked]
+
+    def _alike(self, word: str) -> list[tuple[float, str]]:
+        """The words of the graph that are most like this one, with their closeness, or the word alone."""
         assert self._connection is not None
         near = self._connection.execute(
             "SELECT word FROM word WHERE length(word) BETWEEN ? AND ? "
             "AND (substr(word, 1, 1) = ? OR substr(word, -1) = ?)",
             (len(word) - 1, len(word) + 1, word[:1], word[-1:]),
         )
-        best, closest = word, 0.0
-        for (known,) in near:
-            score = _word_closeness(word, known)
-            if score > closest:
-                best, closest = known, score
-        return best
+        scored = [(_word_closeness(word, known), known) for (known,) in near]
+        best = sorted((found for found in scored if found[0] > 0), key=lambda found: (-found[0], found[1]))
+        return best[:ALTERNATIVES] or [(0.0, word)]

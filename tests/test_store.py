@@ -418,6 +418,13 @@ def test_a_query_answers_in_plain_values(store: GraphStore) -> None:
     assert not found.truncated
 
 
+def test_a_word_in_a_long_text_is_found_among_many_short_names_that_look_like_it(store: GraphStore) -> None:
+    store.write([Entity(f"a:{n}", name=f"{word} {n}") for word in ("tree", "river", "retire") for n in range(200)])
+    store.write([Entity("a:dog", "caption", texts=("in the tall grass beside the road a golden retriever lies down",))])
+    assert [hit.entity.id for hit in store.search("golden retriever", limit=1)] == ["a:dog"]
+    assert [hit.entity.id for hit in store.search("golden retreiver", limit=1)] == ["a:dog"]
+
+
 def test_the_columns_of_a_query_are_called_as_it_is_written(store: GraphStore) -> None:
     store.write([Entity("a:1"), Entity("a:2")], [Triple("a:1", "IS_A", "a:2"), Triple("a:1", "PART_OF", "a:2")])
     found = store.query("MATCH (h)-[r]->(t) RETURN DISTINCT type(r), [h.id, t.id] AS both, size(h.id) + 1")
