@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_options(command)
-        add_store_option(command, required=False)
+        add_store_option(command, required=False, new=True)
         command.add_argument("--limit", type=_positive, metavar="N", help="stop after N records; a later load goes on")
         command.add_argument(
             "--if-empty",

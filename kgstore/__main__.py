@@ -49,8 +49,6 @@ def main(arguments: list[str] | None = None) -> None:
         add_store_option(command)
         command.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
-    if "://" not in chosen.store and not Path(chosen.store).exists():
-        raise WrongCall(f"There is no graph at {chosen.store}; load one first: python -m ingest SOURCE --store PATH")
     chosen.run(chosen)
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from kgstore.errors import KgError
 
@@ -17,10 +18,11 @@ class WrongCall(KgError):
     """A call of a command that cannot be carried out as written."""
 
 
-def add_store_option(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+def add_store_option(parser: argparse.ArgumentParser, *, required: bool = True, new: bool = False) -> None:
     """--store and --neo4j-uri are one option, `args.store`; NEO4J_URI is its default.
 
-    Without `required` a missing store gives None.
+    Without `required` a missing store gives None. Only with `new` may a path name a graph that is yet to be made: a
+    mistyped one must not become an empty graph.
     """
     default = os.environ.get("NEO4J_URI") or None
     parser.add_argument(
@@ -28,6 +30,7 @@ def add_store_option(parser: argparse.ArgumentParser, *, required: bool = True) 
         "--neo4j-uri",
         metavar="URI",
         default=default,
+        type=str if new else _existing_store,
         required=required and default is None,
         help="the graph: a path (LadybugDB, embedded) or bolt://HOST:7687, neo4j+s://... (Neo4j; NEO4J_USERNAME, "
         "NEO4J_PASSWORD or NEO4J_PASSWORD_FILE and NEO4J_DATABASE are read from the environment); default: NEO4J_URI",
@@ -65,6 +68,14 @@ def run_command(main: Callable[[], int | None]) -> int:
         # The reader of our output (head, less) has gone; without this Python complains again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _existing_store(uri: str) -> str:
+    if "://" not in uri and not Path(uri).exists():
+        raise WrongCall(
+            f"There is no graph at {uri}; load one first: python -m ingest SOURCE --path PATH --store {uri}"
+        )
+    return uri
 
 
 def _source_and_folder(text: str) -> str:

@@ -53,6 +53,8 @@ def load_recipe(name_or_path: str | Path, parameters: Mapping[str, object] | Non
         cypher = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryRefused(f"Recipe {path} cannot be read as UTF-8 text: {error}.") from error
+    if not _LITERAL_OR_COMMENT.sub(" ", cypher).strip():
+        raise QueryRefused(f"Recipe {path} is empty; write Cypher that returns head, relation and tail.")
     return Recipe(path.stem, cypher, {**_defaults(path.name, cypher), **(parameters or {})})
 
 

@@ -136,12 +136,15 @@ def find_checkpoint(run: Run, which: str) -> Path:
         if problem:
             raise BadRun(f"{problem} Choose another checkpoint.")
         return folder
+    problems: list[str] = []
     for folder in reversed(available):
         problem = damage(folder)
         if not problem:
+            for each in problems:
+                print(f"{each} The one before it is used.", file=sys.stderr)
             return folder
-        print(f"{problem} The one before it is used.", file=sys.stderr)
-    raise BadRun(f"Run {run.directory} has no checkpoint that is complete; train it again.")
+        problems.append(problem)
+    raise BadRun(f"{problems[0]} The run has no checkpoint that is complete; remove its folder and train it again.")
 
 
 def damage(folder: Path) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -62,8 +63,8 @@ def pictures_of(
     """The pictures of a projection from below `cache`, decoded there by all cores if they were not before.
 
     A cache belongs to a set of references, their folders, side and region, so projections of a graph whose relations
-    changed share it. Pictures that cannot be decoded are remembered with the reason; remove the cache to try them
-    again. Raises BadImage if that is true of all.
+    changed share it. Pictures that cannot be decoded are remembered with the reason, and told on stderr; remove the
+    cache to try them again. Raises BadImage if that is true of all.
     """
     offsets, values = projection.all_images
     values = values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
@@ -76,6 +77,12 @@ def pictures_of(
     if not directory.is_dir():
         _make(directory, distinct.to_pylist(), roots, side, region, progress)
     failed: dict[str, str] = json.loads((directory / "failed.json").read_text(encoding="utf-8"))
+    if failed:
+        print(
+            f"{len(failed):,} of {len(distinct):,} pictures cannot be opened and are left out. "
+            f"{next(iter(failed.values()))} To try them again, remove {directory}.",
+            file=sys.stderr,
+        )
     rows = pc.index_in(values, value_set=distinct).to_numpy().astype(np.int64)
     decoded = ~pc.is_in(values, value_set=pa.array(list(failed), pa.large_string())).to_numpy(zero_copy_only=False)
     kept = np.concatenate([[0], np.cumsum(decoded)])

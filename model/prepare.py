@@ -109,6 +109,7 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
     recipe = load_recipe(args.recipe, parse_parameters(args.param))
     with open_store(args.store) as store:
         projection = projection_for(store, recipe, directory.parent / "projections", progress=True)
+    sampler_of(projection, train)  # settings that this graph cannot meet must not leave a run behind
     relations = relation_names(projection)
     if "kd" in train.weights or "clip" in train.weights:
         warn_without_pairs(projection)
@@ -186,9 +187,7 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     relations = read_state(folder)["relations"]
     model = empty_model(settings, relations, device)
     optimizer = make_optimizer(model, config)
-    sampler = Sampler(
-        projection, batch_size=config.batch_size, shares=config.shares, fanout=config.fanout, seed=config.seed
-    )
+    sampler = sampler_of(projection, config)
     views = Views(
         projection,
         Tokenizer.of(directory / "tokenizer"),
@@ -205,6 +204,12 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     step = load_training(folder, model, optimizer)  # after all that draws random numbers: it sets their state
     with Stream(sampler, views, start_step=step) as stream:
         yield Job(directory, config, model, optimizer, teacher, stream, step)
+
+
+def sampler_of(projection: Projection, config: TrainConfig) -> Sampler:
+    return Sampler(
+        projection, batch_size=config.batch_size, shares=config.shares, fanout=config.fanout, seed=config.seed
+    )
 
 
 def frozen_teacher(directory: Path, settings: Mapping[str, Any], device: str) -> Towers:

@@ -221,7 +221,7 @@ def _groups(
         members = np.flatnonzero(np.isin(edges.relation, np.flatnonzero(types == type_)))
         if not len(members):
             raise BadSampling(
-                f"shares asks for {type_}, of which the projection has no triple; it has {', '.join(types)}."
+                f"shares asks for {type_}, of which the projection has no triple; name some of {', '.join(types)}."
             )
         if count and type_ == IMAGE_OF:
             groups.append(_Pictures(members, edges.head[members], count))

@@ -461,9 +461,9 @@ def test_the_store_is_given_back_when_the_app_ends(filled: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--store", "none/graph.lbug"], "none"),
-        (["--store", "new.lbug", "--images", "nonsense"], "SOURCE=DIR"),
+        (["--store", "bolt://127.0.0.1:1", "--images", "nonsense"], "SOURCE=DIR"),
         (["--store", "carrier-pigeon://roof"], "carrier-pigeon"),
-        (["--store", "new.lbug", "--address", "192.0.2.1"], "--port"),
+        (["--store", "bolt://127.0.0.1:1", "--address", "192.0.2.1"], "--port"),
         ([], "--store"),
     ],
 )
@@ -479,7 +479,7 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert "choose another by --port" in refused(tmp_path, "--store", "new.lbug", "--port", port)
+        assert "choose another by --port" in refused(tmp_path, "--store", "bolt://127.0.0.1:1", "--port", port)
 
 
 def test_a_graph_that_another_process_holds_is_a_sentence(filled: Path) -> None:

@@ -81,6 +81,7 @@ def test_a_projection_is_written(path: Path, tmp_path: Path) -> None:
         (("query", "MATCH (e) RETURN $x", "--store", "PATH"), "$x"),
         (("query", "MATCH (e) RETURN 1", "--param", "x", "--store", "PATH"), "NAME=VALUE"),
         (("query", "MATCH (e) RETURN 1", "--rows", "0", "--store", "PATH"), "above 0"),
+        (("project", "--recipe", os.devnull, "--out", "x", "--store", "PATH"), "recipe"),
         (("project", "--recipe", "nothing", "--out", "x", "--store", "PATH"), "recipe"),
     ],
 )

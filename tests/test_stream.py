@@ -210,8 +210,11 @@ def test_an_error_of_ours_reaches_the_loop_as_it_is(data: Data) -> None:
         list(Stream(failing, data.views()))
 
 
-def test_a_broken_picture_is_counted_and_its_entity_shown_by_something_else(data: Data) -> None:
+def test_a_broken_picture_is_counted_and_its_entity_shown_by_something_else(
+    data: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
     views = data.views(picture_share=1.0)
+    assert f"cannot be opened and are left out. Picture {BROKEN!r} cannot be decoded" in capsys.readouterr().err
     assert list(views.pictures.failed) == [BROKEN]
     assert "cannot be decoded" in views.pictures.failed[BROKEN]
     number = data.projection.numbers(["s:é7"])

@@ -23,6 +23,7 @@ from kgstore.command import WrongCall, run_command
 from model.checkpoint import load_run
 from model.config import BadConfig, ModelConfig, TrainConfig, add_flags, from_flags, from_json, to_json
 from model.prepare import open_job
+from model.sampler import BadSampling
 from model.schedule import make_optimizer, rate_factor
 from model.track import BadRun, Run, RunWriter
 from model.train import arguments, main, train
@@ -264,6 +265,29 @@ def test_a_checkpoint_that_was_cut_short_gives_way_to_the_one_before(
         cut(run / "checkpoints" / step / "training.safetensors")
     with pytest.raises(BadRun, match="no checkpoint that is complete"):
         load_run(run)
+
+
+def test_the_only_checkpoint_cut_short_is_one_sentence(
+    clip_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(clip_run, tmp_path / "run"))
+    for weights in (run / "checkpoints").rglob("model.safetensors"):
+        cut(weights)
+    with pytest.raises(BadRun, match=r"was cut short.*no checkpoint that is complete; remove its folder"):
+        load_run(run)
+    assert capsys.readouterr().err == ""
+
+
+def test_settings_that_the_graph_cannot_meet_leave_no_run(graph: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadSampling, match="shares asks for LIKES"):
+        call(graph, tmp_path, "clip", "--objective", "clip", "--steps", "1", "--shares", "LIKES=0.5")
+    assert call(graph, tmp_path, "clip", "--objective", "clip", "--batch-size", "6", "--steps", "1") == 0
+
+
+def test_a_mistyped_graph_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(WrongCall, match=r"no graph at .*nowhere"):
+        call(tmp_path / "nowhere.lbug", tmp_path, "clip", "--steps", "1")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_checkpoint_does_not_push_out_a_good_one(graph: Path, tmp_path: Path) -> None:
