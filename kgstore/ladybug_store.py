@@ -41,6 +41,7 @@ from kgstore.values import (
     Entity,
     Hit,
     NeighbourCount,
+    Origin,
     Relation,
     Rows,
     Source,
@@ -122,7 +123,8 @@ PICTURES = (
 NEIGHBOUR_COUNTS = "MATCH (e:Entity {id: $id})<arrow>(:Entity) WHERE r.decision <> 'rejected' RETURN label(r), count(*)"
 NEIGHBOUR_TABLES = "MATCH (e:Entity {id: $id})<arrow>(:Entity) RETURN DISTINCT label(r)"
 NEIGHBOURS = (
-    "MATCH (e:Entity {id: $id})<arrow>(o:Entity) WHERE $rejected OR r.decision <> 'rejected' "
+    "MATCH (e:Entity {id: $id})<arrow>(o:Entity) "
+    "WHERE ($rejected OR r.decision <> 'rejected') AND ($origin = '' OR r.origin = $origin) "
     "RETURN o.id, <properties> ORDER BY r.weight DESC, o.id, r.words LIMIT $limit"
 )
 ARROWS: dict[Direction, str] = {"out": "-[r<table>]->", "in": "<-[r<table>]-"}
@@ -356,9 +358,11 @@ class LadybugStore:
         direction: Direction | None = None,
         types: Collection[str] = (),
         limit: int = 25,
+        origin: Origin | None = None,
         rejected: bool = False,
     ) -> list[Triple]:
         self.entity(id)
+        parameters = {"id": id, "rejected": rejected, "origin": origin or "", "limit": limit}
         found: dict[TripleKey, Triple] = {}
         for way, arrow in ARROWS.items():
             if direction not in (None, way):
@@ -368,7 +372,7 @@ class LadybugStore:
                 if types and type_of(table) not in types:
                     continue
                 cypher = _along(arrow, table, NEIGHBOURS)
-                for other, *rest in self._run(cypher, {"id": id, "rejected": rejected, "limit": limit}):
+                for other, *rest in self._run(cypher, parameters):
                     head, tail = (id, other) if way == "out" else (other, id)
                     [triple] = triples_of([(head, type_of(table), tail, *rest)])
                     found.setdefault(triple.key, triple)

@@ -28,6 +28,7 @@ from kgstore.values import (
     Entity,
     Hit,
     NeighbourCount,
+    Origin,
     Relation,
     Rows,
     Source,
@@ -136,6 +137,7 @@ NEIGHBOURS: dict[Direction, str] = {
     "out": """
 MATCH (h:Entity {id: $id})-[r]->(t:Entity)
 WHERE ($any_type OR type(r) IN $types) AND ($rejected OR coalesce(r.decision, '') <> 'rejected')
+  AND ($origin = '' OR coalesce(r.origin, 'asserted') = $origin)
 WITH h, r, t ORDER BY r.weight DESC, t.id, r.words
 WITH type(r) AS type, collect([<triple>])[..$limit] AS top ORDER BY type
 UNWIND top AS one RETURN one
@@ -143,6 +145,7 @@ UNWIND top AS one RETURN one
     "in": """
 MATCH (t:Entity {id: $id})<-[r]-(h:Entity)
 WHERE ($any_type OR type(r) IN $types) AND ($rejected OR coalesce(r.decision, '') <> 'rejected')
+  AND ($origin = '' OR coalesce(r.origin, 'asserted') = $origin)
 WITH h, r, t ORDER BY r.weight DESC, h.id, r.words
 WITH type(r) AS type, collect([<triple>])[..$limit] AS top ORDER BY type
 UNWIND top AS one RETURN one
@@ -324,10 +327,18 @@ class Neo4jStore:
         direction: Direction | None = None,
         types: Collection[str] = (),
         limit: int = 25,
+        origin: Origin | None = None,
         rejected: bool = False,
     ) -> list[Triple]:
         self.entity(id)
-        parameters = {"id": id, "any_type": not types, "types": [*types], "limit": limit, "rejected": rejected}
+        parameters = {
+            "id": id,
+            "any_type": not types,
+            "types": [*types],
+            "limit": limit,
+            "origin": origin or "",
+            "rejected": rejected,
+        }
         found: dict[TripleKey, Triple] = {}
         for way, cypher in NEIGHBOURS.items():
             if direction in (None, way):

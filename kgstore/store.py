@@ -14,6 +14,7 @@ from kgstore.values import (
     Entity,
     Hit,
     NeighbourCount,
+    Origin,
     Relation,
     Rows,
     Source,
@@ -116,9 +117,13 @@ class GraphStore(Protocol):
         direction: Direction | None = None,
         types: Collection[str] = (),
         limit: int = 25,
+        origin: Origin | None = None,
         rejected: bool = False,
     ) -> list[Triple]:
-        """At most `limit` relations of an entity **per type and direction**, heaviest first, then by id."""
+        """At most `limit` relations of an entity **per type and direction**, heaviest first, then by id.
+
+        With `origin` only what is asserted, or only what is predicted.
+        """
         ...
 
     def predictions(

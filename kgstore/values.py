@@ -20,6 +20,7 @@ COMMON_TYPE = "RELATED_BY_WORDS"
 
 Decision = Literal["", "accepted", "rejected"]
 Direction = Literal["in", "out"]
+Origin = Literal["asserted", "predicted"]
 
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 

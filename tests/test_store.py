@@ -425,6 +425,13 @@ def test_a_word_in_a_long_text_is_found_among_many_short_names_that_look_like_it
     assert [hit.entity.id for hit in store.search("golden retreiver", limit=1)] == ["a:dog"]
 
 
+def test_what_is_predicted_about_an_entity_is_found_among_many_assertions(store: GraphStore) -> None:
+    store.write([Entity(f"a:{n}") for n in range(12)], [Triple(f"a:{n}", "IS_A", "a:0") for n in range(1, 11)])
+    store.propose([Triple("a:11", "IS_A", "a:0", weight=0.5, origin="predicted", score=0.9, run="r")])
+    assert [triple.head for triple in store.neighbours("a:0", limit=3, origin="predicted")] == ["a:11"]
+    assert all(triple.origin == "asserted" for triple in store.neighbours("a:0", origin="asserted"))
+
+
 def test_the_columns_of_a_query_are_called_as_it_is_written(store: GraphStore) -> None:
     store.write([Entity("a:1"), Entity("a:2")], [Triple("a:1", "IS_A", "a:2"), Triple("a:1", "PART_OF", "a:2")])
     found = store.query("MATCH (h)-[r]->(t) RETURN DISTINCT type(r), [h.id, t.id] AS both, size(h.id) + 1")

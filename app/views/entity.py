@@ -22,7 +22,7 @@ from kgstore.errors import UnknownEntity
 from kgstore.values import Direction
 
 FACTS_PER_TYPE = 14
-PREDICTIONS_PER_TYPE = 10
+PREDICTIONS_PER_TYPE, PREDICTIONS = 100, 10
 PICTURES = 12
 #: Streamlit's badge colours nearest to KIND_COLOURS.
 BADGES: dict[str, Literal["blue", "green", "orange", "violet", "red"]] = {
@@ -47,10 +47,9 @@ class EntityPage:
 def fetch(id: str) -> EntityPage:
     store = graph()
     entity = store.entity(id)
-    around = store.neighbours(id, limit=FACTS_PER_TYPE, rejected=True)
-    predicted = [triple for triple in around if triple.origin == "predicted"]
-    facts = [triple for triple in around if triple.origin != "predicted"]
-    ends = dict.fromkeys(end for triple in around for end in (triple.head, triple.tail))
+    facts = store.neighbours(id, limit=FACTS_PER_TYPE, origin="asserted")
+    predicted = store.neighbours(id, limit=PREDICTIONS_PER_TYPE, origin="predicted", rejected=True)
+    ends = dict.fromkeys(end for triple in (*facts, *predicted) for end in (triple.head, triple.tail))
     others = dict(names(store.entities(list(ends)))) | {id: entity}
     return EntityPage(entity, store.neighbour_counts(id), facts, predicted, others, Catalogue(store))
 
@@ -103,10 +102,10 @@ def draw_predictions(page: EntityPage) -> None:
     if not page.predicted:
         st.caption("No prediction about it. `python -m model.predict --write` lets a run propose some.")
     order = sorted(page.predicted, key=lambda t: (bool(t.decision), -(t.score or 0.0)))
-    for triple in order[:PREDICTIONS_PER_TYPE]:
+    for triple in order[:PREDICTIONS]:
         draw_prediction(triple, page)
-    if len(order) > PREDICTIONS_PER_TYPE:
-        st.caption(f"and {count(len(order) - PREDICTIONS_PER_TYPE, 'more prediction')}; Review shows all.")
+    if len(order) > PREDICTIONS:
+        st.caption("The best of them; Review shows all.")
 
 
 def draw_prediction(triple: Triple, page: EntityPage) -> None:

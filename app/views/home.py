@@ -34,8 +34,7 @@ def fetch() -> Home:
     store = graph()
     named, seen = store.pictures(PICTURES // 2, ["concept"]), store.pictures(PICTURES, ["image", "region"])
     pictures = [*named, *seen][:PICTURES]
-    around = store.neighbours(pictures[0].id) if pictures else []
-    predicted = [triple for triple in around if triple.origin == "predicted"]
+    predicted = store.neighbours(pictures[0].id, origin="predicted") if pictures else []
     return Home(store.statistics(), pictures, predicted, Catalogue(store), runs_of(current().runs))
 
 
