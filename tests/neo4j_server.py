@@ -88,7 +88,7 @@ def serving() -> Iterator[Server]:
     if shutil.which("java") is None:
         raise ServerMissing("java is not installed (Debian: openjdk-17-jre-headless); the tests need it for Neo4j.")
     home = Path(tempfile.mkdtemp(prefix="neo4j-"))
-    password = secrets.token_urlsafe(12)
+    password = secrets.token_hex(12)  # a dash in front would be taken for an option
     port = _free_port()
     (home / "conf").mkdir()
     (home / "conf" / "neo4j.conf").write_text(
