@@ -8,7 +8,7 @@ from types import ModuleType
 
 from ingest import captions, conceptnet, triples, world
 from ingest.load import count, load
-from kgstore.command import add_store_option, run_command
+from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
 
 #: A loader is a module with HELP, `add_options(parser)` and `from_options(options) -> DataSet`.
@@ -60,6 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
         with open_store(options.store) as store:
             report = load(store, data, limit=options.limit)
     print("\n".join(report.lines()))
+    if not report.used and (report.skipped or not report.read):
+        raise WrongCall(
+            f"Nothing of it could be used. `python -m ingest {options.loader} --help` says what the files look like."
+        )
     return 0
 
 

@@ -23,13 +23,18 @@ class Report:
     source: str
     resumed_at: int = 0
     read: int = 0
+    used: int = 0  # entities and triples among them
     written: Written = field(default_factory=Written)
     skipped: dict[str, tuple[int, str]] = field(default_factory=dict)  # reason -> how many, the first of them
     seconds: float = 0.0
 
-    def skip(self, record: Skipped) -> None:
-        count, example = self.skipped.get(record.reason, (0, record.example))
-        self.skipped[record.reason] = (count + 1, example)
+    def take(self, record: Record) -> None:
+        """Counts a record that was read."""
+        self.read += 1
+        self.used += isinstance(record, Entity | Triple)
+        if isinstance(record, Skipped):
+            count, example = self.skipped.get(record.reason, (0, record.example))
+            self.skipped[record.reason] = (count + 1, example)
 
     def lines(self) -> Iterator[str]:
         """The report for a person."""
@@ -58,11 +63,9 @@ def load(
     total = data.total if limit is None else min(limit, data.total or limit)
     with tqdm(total=total, desc=f"loading {data.source.name}", unit="record", disable=not progress) as bar:
         for records, last in _batches(data.records(), batch, limit):
-            report.read += len(records)
             bar.update(len(records))
             for record in records:
-                if isinstance(record, Skipped):
-                    report.skip(record)
+                report.take(record)
             if report.read > report.resumed_at or last:
                 # A batch that the mark cuts in two is written whole: what is there already does not change.
                 complete = last and (limit is None or report.read < limit)
@@ -89,10 +92,8 @@ def count(data: DataSet, *, limit: int | None = None, progress: bool = True) -> 
     triples: set[object] = set()
     records = islice(data.records(), limit)
     for record in tqdm(records, total=data.total, desc="counting", unit="record", disable=not progress):
-        report.read += 1
-        if isinstance(record, Skipped):
-            report.skip(record)
-        elif isinstance(record, Entity):
+        report.take(record)
+        if isinstance(record, Entity):
             entities.add(record.id)
         elif isinstance(record, Triple):
             triples.add(record.key)

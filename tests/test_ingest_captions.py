@@ -252,3 +252,14 @@ def test_coco_has_the_counts_of_its_files() -> None:
         "caption": sum(len(content["annotations"]) for content in contents),
     }
     assert not _skipped(_coco(COCO))
+
+
+def test_a_file_of_another_format_is_no_successful_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "images").mkdir()
+    file = tmp_path / "captions.txt"
+    file.write_text("image,caption\na.jpg,A dog .\n", encoding="utf-8")
+    arguments = ["captions", "--path", str(file), "--pictures", str(tmp_path / "images"), "--dry-run"]
+    assert run_command(lambda: main(arguments)) == WRONG_CALL
+    out, err = capsys.readouterr()
+    assert "left out: 2 lines" in out
+    assert "Nothing of it could be used" in err
