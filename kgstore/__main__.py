@@ -106,7 +106,8 @@ def _project(chosen: argparse.Namespace) -> None:
 
 
 def _cypher(file_or_text: str) -> str:
-    if any(letter.isspace() for letter in file_or_text) and not Path(file_or_text).is_file():
+    text = not file_or_text or any(letter.isspace() for letter in file_or_text)
+    if text and not Path(file_or_text).is_file():
         return file_or_text
     try:
         return Path(file_or_text).read_text(encoding="utf-8")
