@@ -1,8 +1,8 @@
 """Both stores on one random graph, side by side: write, write again, read back, project by a recipe.
 
-    python -m benchmarks.stores --store /tmp/benchmark.lbug --store bolt://localhost:7687 --triples 200000
+    python -m benchmarks.stores [--store bolt://localhost:7687] [--triples 200000]
 
-The graph must be empty. Prints seconds and records per second.
+The embedded store in a temporary folder, and what --store names, which must be empty. Prints seconds and records per second.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -23,17 +24,18 @@ TYPES = tuple(f"TYPE_{number}" for number in range(20))
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stores", description=__doc__.splitlines()[0])
-    parser.add_argument("--store", action="append", required=True, help="an empty graph; repeatable")
+    parser.add_argument("--store", action="append", default=[], help="an empty graph beside; repeatable")
     parser.add_argument("--entities", type=int, default=50_000)
     parser.add_argument("--triples", type=int, default=200_000)
     parser.add_argument("--batch", type=int, default=20_000)
     arguments = parser.parse_args()
     entities, triples = graph(arguments.entities, arguments.triples)
-    for uri in arguments.store:
-        with open_store(uri) as store:
-            if store.statistics().entities:
-                raise KgError(f"{uri} is not empty; give a new graph.")
-            measure(store, entities, triples, arguments.batch)
+    with tempfile.TemporaryDirectory() as folder:
+        for uri in (f"{folder}/graph.db", *arguments.store):
+            with open_store(uri) as store:
+                if store.statistics().entities:
+                    raise KgError(f"{uri} is not empty; give a new graph.")
+                measure(store, entities, triples, arguments.batch)
 
 
 def graph(entities: int, triples: int) -> tuple[list[Entity], list[Triple]]:
