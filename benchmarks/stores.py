@@ -2,7 +2,7 @@
 
     python -m benchmarks.stores [--store bolt://localhost:7687] [--triples 200000]
 
-The embedded store in a temporary folder, and what --store names, which must be empty. Prints seconds and records per second.
+The embedded store in a temporary folder, and what --store names, which must be empty. Prints seconds and rates.
 """
 
 from __future__ import annotations
