@@ -60,7 +60,9 @@ def draw(page: EntityPage) -> None:
     left, right = st.columns([5, 3], gap="medium")
     with left:
         st.subheader("Around it")
-        graph_panel(page.entity, page.predicted, page.catalogue)
+        accepted = [triple for triple in page.predicted if triple.decision == "accepted"]
+        best = sorted(page.predicted, key=lambda triple: -(triple.score or 0.0))[:PREDICTIONS]
+        graph_panel(page.entity, [*accepted[:PREDICTIONS], *best], page.catalogue)
     with right:
         draw_predictions(page)
     draw_ask(page.entity, page.catalogue)

@@ -18,7 +18,7 @@ from app.words import Catalogue, count
 from kgstore import Entity, Statistics, Triple
 from model.track import Run
 
-PICTURES, TYPES, RUNS = 14, 12, 5
+PICTURES, TYPES, RUNS, PREDICTIONS = 14, 12, 5, 6
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def fetch() -> Home:
     store = graph()
     named, seen = store.pictures(PICTURES // 2, ["concept"]), store.pictures(PICTURES, ["image", "region"])
     pictures = [*named, *seen][:PICTURES]
-    predicted = store.neighbours(pictures[0].id, origin="predicted") if pictures else []
+    predicted = store.neighbours(pictures[0].id, limit=PREDICTIONS, origin="predicted") if pictures else []
     return Home(store.statistics(), pictures, predicted, Catalogue(store), runs_of(current().runs))
 
 
