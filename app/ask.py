@@ -28,20 +28,26 @@ def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
     if not runs:
         st.caption("No trained Knowledge-CLIP among the runs; Training says how to make one.")
         return
-    types = list(graph().statistics().types)
     relations, answering = st.columns(2, gap="medium")
-    chosen = relations.multiselect(
-        "Relations",
-        types,
-        key=f"ask {entity.id}",
-        format_func=catalogue.text,
-        max_selections=3,
-        default=first_relations(entity, types),
-    )
+    with relations:
+        chosen = choose_relations(entity, f"ask {entity.id}", catalogue)
     with answering:
         run = choose_run(runs, key="ask run")
     if chosen and st.toggle("Show its answers", key="asking", value=False):
         draw_answers(entity, chosen, run, catalogue)
+
+
+def choose_relations(entity: Entity, key: str, catalogue: Catalogue) -> list[str]:
+    """The relation types to ask by, up to three."""
+    types = list(graph().statistics().types)
+    return st.multiselect(
+        "Relations",
+        types,
+        key=key,
+        format_func=catalogue.text,
+        max_selections=3,
+        default=first_relations(entity, types),
+    )
 
 
 def first_relations(entity: Entity, types: Sequence[str]) -> list[str]:

@@ -43,6 +43,10 @@ class EntityPage:
     others: dict[str, Entity]
     catalogue: Catalogue
 
+    @property
+    def accepted(self) -> list[Triple]:
+        return [triple for triple in self.predicted if triple.decision == "accepted"]
+
 
 def fetch(id: str) -> EntityPage:
     store = graph()
@@ -60,9 +64,8 @@ def draw(page: EntityPage) -> None:
     left, right = st.columns([5, 3], gap="medium")
     with left:
         st.subheader("Around it")
-        accepted = [triple for triple in page.predicted if triple.decision == "accepted"]
         best = sorted(page.predicted, key=lambda triple: -(triple.score or 0.0))[:PREDICTIONS]
-        graph_panel(page.entity, [*accepted[:PREDICTIONS], *best], page.catalogue)
+        graph_panel(page.entity, [*page.accepted[:PREDICTIONS], *best], page.catalogue)
     with right:
         draw_predictions(page)
     draw_ask(page.entity, page.catalogue)
@@ -130,15 +133,14 @@ def draw_facts(page: EntityPage) -> None:
             grouped[triple.type, "out"].append(triple)
         if triple.tail == page.entity.id:
             grouped[triple.type, "in"].append(triple)
-    accepted = [triple for triple in page.predicted if triple.decision == "accepted"]
-    groups = [fact_group(page, c, grouped[c.type, c.direction], accepted) for c in page.counts]
+    groups = [fact_group(page, c, grouped[c.type, c.direction]) for c in page.counts]
     cards("facts", [group for group in groups if group.cards], layout="chips")
 
 
-def fact_group(page: EntityPage, counted: NeighbourCount, facts: list[Triple], accepted: list[Triple]) -> Group:
+def fact_group(page: EntityPage, counted: NeighbourCount, facts: list[Triple]) -> Group:
     """One relation type in one direction: what is asserted, then what a person accepted."""
     own, other = ("head", "tail") if counted.direction == "out" else ("tail", "head")
-    agreed = [t for t in accepted if t.type == counted.type and getattr(t, own) == page.entity.id]
+    agreed = [t for t in page.accepted if t.type == counted.type and getattr(t, own) == page.entity.id]
     shown = [
         Card(
             page.others[getattr(triple, other)],

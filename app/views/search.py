@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.ask import draw_answers, first_relations
+from app.ask import choose_relations, draw_answers
 from app.cards import Card, cards
 from app.escape import escape, one_line
 from app.runs import choose_run, model_of, objective_of, start_of, trained_runs
@@ -115,16 +115,8 @@ def by_relation() -> None:
         head = st.selectbox("About", list(found), key="head", format_func=lambda id: one_line(name_of(found[id])))
         run = choose_run(runs, key="run")
     entity = found[head]
-    types = list(graph().statistics().types)
     with right:
-        chosen = st.multiselect(
-            "Relations",
-            types,
-            key=f"relations {head}",
-            format_func=catalogue.text,
-            max_selections=3,
-            default=first_relations(entity, types),
-        )
+        chosen = choose_relations(entity, f"relations {head}", catalogue)
         cards("head card", [Card(entity)], layout="rows")
     if chosen:
         draw_answers(entity, chosen, run, catalogue)
