@@ -31,12 +31,14 @@ Record = Entity | Triple | Relation | Skipped
 class DataSet:
     """A source that can be read from the start any number of times, with the same records in the same order.
 
-    `source.done` is not the loader's business. `total` counts the records where that is known beforehand.
+    `source.done` is not the loader's business. `total` counts the records where that is known beforehand. `files` are
+    those whose bytes decide the records (annotations, not pictures), in a fixed order.
     """
 
     source: Source
     records: Callable[[], Iterator[Record]]
     total: int | None = None
+    files: tuple[Path, ...] = ()
 
 
 def data_source(name: str, path: Path, options: object = None, image_root: str = "") -> Source:
