@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from kgstore.errors import KgError
 from kgstore.values import Entity, Relation, Source, Triple
 
@@ -17,10 +19,14 @@ class BadSource(KgError):
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that was left out: the reason is one of a few words per loader, the example says which record."""
+    """A record that was left out: the reason is one of a few words per loader, the example says which record.
+
+    In a block, where most lines of a file may be left out, one stands for `count` of them.
+    """
 
     reason: str
     example: str
+    count: int = 1
 
 
 #: An entity stands before the triples that need it, a relation's words before its triples.
@@ -28,17 +34,35 @@ Record = Entity | Triple | Relation | Skipped
 
 
 @dataclass(frozen=True)
+class Block:
+    """Many records of a very large file at once, as columns: ENTITY_COLUMNS and TRIPLE_COLUMNS, repeats allowed.
+
+    The loader vouches for what the constructors of Entity and Triple check (ids, kinds, types, finite weights).
+    `records` is how many records of the file these are, those counted in `skipped` included; at most three of `skipped`
+    share a reason.
+    """
+
+    entities: pa.Table
+    triples: pa.Table
+    relations: tuple[Relation, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    records: int = 0
+
+
+@dataclass(frozen=True)
 class DataSet:
     """A source that can be read from the start any number of times, with the same records in the same order.
 
     `source.done` is not the loader's business. `total` counts the records where that is known beforehand. `files` are
-    those whose bytes decide the records (annotations, not pictures), in a fixed order.
+    those whose bytes decide the records (annotations, not pictures), in a fixed order. `blocks`, where a loader has it,
+    gives the same records as columns.
     """
 
     source: Source
     records: Callable[[], Iterator[Record]]
     total: int | None = None
     files: tuple[Path, ...] = ()
+    blocks: Callable[[], Iterator[Block]] | None = None
 
 
 def data_source(name: str, path: Path, options: object = None, image_root: str = "") -> Source:

@@ -62,14 +62,16 @@ NODE_TABLES = (
     "images STRING[], sources STRING[], split STRING)",
     "CREATE NODE TABLE IF NOT EXISTS Relation(type STRING PRIMARY KEY, text STRING)",
     "CREATE NODE TABLE IF NOT EXISTS Source(name STRING PRIMARY KEY, path STRING, image_root STRING, done INT64, "
-    "complete BOOLEAN)",
+    "complete BOOLEAN, digest STRING, bytes INT64)",
     "CREATE NODE TABLE IF NOT EXISTS Graph(id STRING PRIMARY KEY, revision INT64, entity_revision INT64)",
 )
 RELATION_TABLE = (
     "CREATE REL TABLE IF NOT EXISTS <table>(FROM Entity TO Entity, words STRING, weight DOUBLE, sources STRING[], "
-    "origin STRING, split STRING, score DOUBLE, run STRING, `when` STRING, decision STRING)"
+    "origin STRING, split STRING, score DOUBLE, run STRING, `when` STRING, decision STRING, "
+    "text STRING)"
 )
 ALL_TABLES = "CALL show_tables() RETURN name"
+COMMON_COLUMNS = f"CALL table_info('{COMMON_TYPE}') RETURN *"
 RELATION_TABLES = "CALL show_tables() WHERE type = 'REL' RETURN name"
 
 ENTITIES_BY_ID = (
@@ -95,22 +97,22 @@ COPY_TRIPLES = "COPY <table> FROM $rows"
 CREATE_TRIPLES = (
     "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) CREATE (h)-[r:<table> {words: words, "
     "weight: weight, sources: sources, origin: origin, split: split, score: score, run: run, `when`: at, "
-    "decision: decision}]->(t) RETURN count(*)"
+    "decision: decision, text: text}]->(t) RETURN count(*)"
 )
 CHANGE_TRIPLES = (
     "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) MATCH (h)-[r:<table>]->(t) "
     "WHERE r.words = words SET r.weight = weight, r.sources = sources, r.origin = origin, r.split = split, "
-    "r.score = score, r.run = run, r.`when` = at, r.decision = decision RETURN count(*)"
+    "r.score = score, r.run = run, r.`when` = at, r.decision = decision, r.text = text RETURN count(*)"
 )
 COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(*)"
 COUNT_TRIPLES = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*)"
 
 RELATIONS = "MATCH (n:Relation) RETURN n.type, n.text ORDER BY n.type"
 CREATE_RELATION = "CREATE (:Relation {type: $type, text: $text})"
-SOURCES = "MATCH (s:Source) RETURN s.name, s.path, s.image_root, s.done, s.complete ORDER BY s.name"
+SOURCES = "MATCH (s:Source) RETURN s.name, s.path, s.image_root, s.done, s.complete, s.digest, s.bytes ORDER BY s.name"
 SET_SOURCE = (
     "MERGE (s:Source {name: $name}) SET s.path = $path, s.image_root = $image_root, s.done = $done, "
-    "s.complete = $complete"
+    "s.complete = $complete, s.digest = $digest, s.bytes = $bytes"
 )
 REVISION = "MATCH (g:Graph) RETURN g.id, g.revision, g.entity_revision"
 FIRST_REVISION = "CREATE (:Graph {id: $id, revision: 0, entity_revision: 0})"
@@ -146,7 +148,7 @@ TRIPLE_RANGE = (
     "RETURN h.id, $type, t.id, <properties>"
 )
 #: The fields of a triple after head, type and tail.
-PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision"
+PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision, r.text"
 
 
 class LadybugStore:
@@ -187,6 +189,11 @@ class LadybugStore:
                 for statement in (*NODE_TABLES, _on(COMMON_TYPE, RELATION_TABLE)):
                     self._engine.run(statement)
                 self._engine.run(FIRST_REVISION, {"id": uuid.uuid4().hex})
+        elif "text" not in {name for _, name, *_ in self._engine.run(COMMON_COLUMNS)}:
+            raise StoreUnavailable(
+                f"{self._path} was made by an earlier version, whose relations had no text: load its sources anew into "
+                "another file."
+            )
         self._tables = {name for (name,) in self._run(RELATION_TABLES)}
 
     def _run(self, cypher: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:

@@ -92,6 +92,7 @@ WITH h, t, r, row.properties AS new
 WHERE r.weight <> new.weight OR r.sources <> new.sources OR r.origin <> new.origin OR r.split <> new.split
    OR r.run <> new.run OR r.when <> new.when OR r.decision <> new.decision
    OR coalesce(r.score, 'none') <> coalesce(new.score, 'none')
+   OR coalesce(r.text, '') <> new.text
 RETURN <triple>
 """
 CHANGE_TRIPLES = """
@@ -116,7 +117,7 @@ ENTITIES_BY_ID = "UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN <entity>"
 RELATIONS = "MATCH (n:Relation) RETURN n.type, n.text ORDER BY n.type"
 SOURCES = (
     "MATCH (s:Source) RETURN s.name, coalesce(s.path, ''), coalesce(s.image_root, ''), coalesce(s.done, 0), "
-    "coalesce(s.complete, false) ORDER BY s.name"
+    "coalesce(s.complete, false), coalesce(s.digest, ''), coalesce(s.bytes, 0) ORDER BY s.name"
 )
 PICTURES = (
     "MATCH (e:Entity) WHERE size(e.images) > 0 AND (size($kinds) = 0 OR e.kind IN $kinds) AND e.id > '' "
@@ -206,7 +207,7 @@ ENTITY = (
 TRIPLE = (
     "h.id, type(r), t.id, coalesce(r.words, ''), coalesce(r.weight, 1.0), coalesce(r.sources, []), "
     "coalesce(r.origin, 'asserted'), coalesce(r.split, 'train'), r.score, coalesce(r.run, ''), coalesce(r.when, ''), "
-    "coalesce(r.decision, '')"
+    "coalesce(r.decision, ''), coalesce(r.text, '')"
 )
 #: Lists hold no nulls, so a missing score travels as not-a-number (no score is one, see Triple).
 TRIPLE_WITHOUT_NULLS = TRIPLE.replace("r.score", "coalesce(r.score, toFloat('NaN'))")

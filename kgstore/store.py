@@ -52,6 +52,7 @@ TRIPLE_COLUMNS = pa.schema(
         ("run", pa.string()),
         ("when", pa.string()),
         ("decision", pa.string()),
+        ("text", pa.string()),
     ]
 )
 

@@ -72,7 +72,8 @@ class Triple:
     """A relation (head, type, tail), asserted by sources or predicted by a run.
 
     A prediction carries `score` (higher is better), `run` and `when` (ISO 8601, UTC: the time of its last decision, or
-    of its proposal); `decision` is empty while it waits for review.
+    of its proposal); `decision` is empty while it waits for review. `text` is a sentence in which the source says the
+    fact ("a dog is a pet"): it names both ends, so it is never shown to a model that is asked for one of them.
     """
 
     head: str
@@ -87,6 +88,7 @@ class Triple:
     run: str = ""
     when: str = ""
     decision: Decision = ""
+    text: str = ""
 
     def __post_init__(self) -> None:
         if not _TYPE.match(self.type):
@@ -102,9 +104,15 @@ class Triple:
         return TripleKey(self.head, self.type, self.tail, self.words)
 
     def merged(self, other: Triple) -> Triple:
-        """The triple that both records describe: an assertion outlives a prediction, the larger weight stays."""
+        """The triple that both records describe: an assertion outlives a prediction, the larger weight stays, and the
+        first sentence."""
         first, second = (other, self) if (self.origin, other.origin) == ("predicted", "asserted") else (self, other)
-        return replace(first, weight=max(first.weight, second.weight), sources=_union(first.sources, second.sources))
+        return replace(
+            first,
+            weight=max(first.weight, second.weight),
+            sources=_union(first.sources, second.sources),
+            text=first.text or second.text,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,8 @@ class Relation:
 class Source:
     """What was loaded, from where, and how far.
 
-    `done` counts the records of `path` whose batches are committed; a load that was killed goes on from there.
+    `done` counts the rows of `path` that are committed; a load that was killed goes on from there. `digest` tells the
+    content of the source's files, of which the first held `bytes` bytes: the same ones need not be read again.
     """
 
     name: str
@@ -127,6 +136,8 @@ class Source:
     image_root: str = ""
     done: int = 0
     complete: bool = False
+    digest: str = ""
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

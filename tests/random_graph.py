@@ -59,8 +59,9 @@ def random_triple(generator: random.Random, entities: list[Entity]) -> Triple:
     weight = generator.choice([1.0, 0.1, 2.5, 1e-300, -3.0, 123456789.123456789])
     sources = tuple(generator.sample(["random", "b"], generator.randrange(3)))
     split = generator.choice(SPLITS)
+    text = generator.choice(("", *TEXTS[:4]))
     if generator.random() < 0.8:
-        return Triple(head, type_, tail, words, weight, sources, split=split)
+        return Triple(head, type_, tail, words, weight, sources, split=split, text=text)
     return Triple(
         head,
         type_,
@@ -74,4 +75,5 @@ def random_triple(generator: random.Random, entities: list[Entity]) -> Triple:
         run="run-1",
         when="2026-01-02T03:04:05.678Z",
         decision=generator.choice(DECISIONS_MADE),
+        text=text,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -23,7 +24,8 @@ from kgstore import (
     Written,
     open_store,
 )
-from kgstore.errors import BadRecord, KgError, UnknownEntity, UnknownTriple
+from kgstore.errors import BadRecord, KgError, StoreUnavailable, UnknownEntity, UnknownTriple
+from kgstore.ladybug_engine import LadybugEngine
 from kgstore.records import column_rows, entities_of, triples_of
 from tests.random_graph import random_graph
 
@@ -103,6 +105,14 @@ def test_a_second_source_is_merged_into_what_is_there(store: GraphStore) -> None
     assert store.write([second], [heavier]) == Written(changed_entities=1, changed_triples=1)
     assert store.entity("a:dog") == Entity("a:dog", "concept", "dog", ("a pet", "barks"), ("b/1.jpg",), ("a", "b"))
     assert all_triples(store) == [replace(IS_ANIMAL, weight=3.0, sources=("a", "b"))]
+
+
+def test_the_first_sentence_of_a_relation_stays(store: GraphStore) -> None:
+    store.write([DOG, ANIMAL], [IS_ANIMAL])
+    said = replace(IS_ANIMAL, text="a dog is an animal")
+    assert store.write([], [said]) == Written(changed_triples=1)
+    assert store.write([], [replace(said, text="dogs are animals"), IS_ANIMAL]) == Written()
+    assert all_triples(store) == [said]
 
 
 def test_repeats_within_one_write_are_one_record(store: GraphStore) -> None:
@@ -487,3 +497,12 @@ def test_every_error_is_ours(store: GraphStore) -> None:
         store.query("MATCH (e:Entity) WHERE e.id = $missing RETURN e")
     with pytest.raises(KgError):
         list(store.columns("MATCH (e:Entity) RETURN e.id AS id, 1 / 0 AS wrong UNION MATCH (e) RETURN 1"))
+
+
+def test_an_embedded_file_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
+    open_store(tmp_path / "graph.lbug").close()
+    engine = LadybugEngine(tmp_path / "graph.lbug")
+    engine.run(f"ALTER TABLE {COMMON_TYPE} DROP text")
+    engine.close()
+    with pytest.raises(StoreUnavailable, match="load its sources anew"):
+        open_store(tmp_path / "graph.lbug")
