@@ -21,7 +21,7 @@ PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 200
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)/.proposed
-	@$(PY) -m app --store $(DEMO)/graph.db --runs $(DEMO)/runs
+	@$(PY) -m app --store $(DEMO)/graph.db --runs $(DEMO)/runs --images world=$(DEMO)/world
 
 test: .venv/.ready
 	$(PY) -m pytest $(TESTS)
@@ -61,7 +61,7 @@ $(DEMO)/.measured: | $(DEMO)/.knowledge-clip
 
 $(DEMO)/.proposed: | $(DEMO)/.measured
 	@echo "5/5  What the model proposes, for review in the app"
-	@$(PY) -m model.predict --store $(DEMO)/graph.db --run $(DEMO)/runs/knowledge-clip --write $(PREDICT) >/dev/null
+	@$(PY) -m model.predict --store $(DEMO)/graph.db --run $(DEMO)/runs/knowledge-clip --images world=$(DEMO)/world --write $(PREDICT) >/dev/null
 	@touch $@
 
 # pip brings uv, which installs the rest several times faster; where uv finds no way to the packages (a proxy or an index

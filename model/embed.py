@@ -163,7 +163,10 @@ class Encoder:
     def questions(
         self, projection: Projection, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]
     ) -> Float32[np.ndarray, "b f"]:
-        """Y(h,r,-) for entity and relation numbers: the mean over the head's descriptions, of unit length [D]."""
+        """Y(h,r,-) for entity and relation numbers: the mean over the head's descriptions, of unit length [D].
+
+        The row of a head that has nothing but pictures that cannot be opened is zero.
+        """
         words = self.relations([relation.text for relation in projection.relations])
         asking = defaultdict(list)
         for row, head in enumerate(heads.tolist()):
@@ -208,11 +211,12 @@ def embed(encoder: Encoder, projection: Projection, *, progress: bool = True) ->
 def embeddings_for(run: Path, encoder: Encoder, projection: Projection, *, progress: bool = True) -> Embeddings:
     """The embeddings of a checkpoint and a graph's entities, from the run folder if they were computed before.
 
-    They depend on entities and not on triples: a decision about a prediction leaves them as they are. A run that was
-    trained anew under its old name is told from the old one by its checkpoint's time.
+    They depend on entities, and on where the pictures are, and not on triples: a decision about a prediction leaves
+    them as they are. A run that was trained anew under its old name is told from the old one by its checkpoint's time.
     """
     parameters = (run / "checkpoints" / encoder.trained.checkpoint / "model.safetensors").stat()
-    trained = hashlib.sha256(f"{parameters.st_size} {parameters.st_mtime_ns}".encode()).hexdigest()[:8]
+    folders = sorted((source, str(folder.resolve())) for source, folder in encoder.roots.folders.items())
+    trained = hashlib.sha256(f"{parameters.st_size} {parameters.st_mtime_ns} {folders}".encode()).hexdigest()[:8]
     name = f"{encoder.trained.checkpoint}-{trained}-{entities_fingerprint(projection)}"
     directory = run / "embeddings" / name
     if not directory.is_dir():

@@ -23,7 +23,7 @@ from PIL import Image
 
 from kgstore import GraphStore, Triple, open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
-from kgstore.errors import BadProjection, KgError, UnknownEntity
+from kgstore.errors import BadImage, BadProjection, KgError, UnknownEntity
 from kgstore.images import ImageRoots
 from kgstore.projection import Projection, open_projection, project
 from kgstore.recipes import load_recipe
@@ -105,13 +105,18 @@ class Predictor:
 
         [D] Candidates are the entities of the kinds that this relation leads to in the graph, if `kinds` names no
         others (held-out tails of a drawn world: MRR 0.51 instead of 0.40 over all entities). Raises NoFusion,
-        UnknownEntity, UnknownRelation.
+        UnknownEntity, UnknownRelation, and BadImage when nothing of the head can be shown to the model.
         """
         self.encoder.require_fusion()
         number = self.relation_number(relation)
         if isinstance(head, str):
             entity = self.projection.numbers([head])
             question = self.encoder.questions(self.projection, entity, np.array([number]))
+            if not question.any():
+                raise BadImage(
+                    f"{head} has no text, and none of its pictures can be opened, so the model cannot be asked about "
+                    "it. Say where the pictures are: --images SOURCE=DIR, or KG_IMAGES."
+                )
         else:
             entity = np.zeros(0, np.int64)
             words = self.encoder.relations([self.relations[number].text])
@@ -174,18 +179,24 @@ class Predictor:
     ) -> list[Triple]:
         """The best `top` tails of each head that the graph neither holds nor has decided on, as predicted triples.
 
-        What waits for review already comes again, with its new score. Raises NoFusion, UnknownEntity, UnknownRelation.
+        What waits for review already comes again, with its new score. A head that cannot be shown to the model gets no
+        proposal and is told on stderr. Raises NoFusion, UnknownEntity, UnknownRelation.
         """
         number = self.relation_number(relation)
         chosen = self.relations[number]
         candidates = self._of_kinds(kinds or self._tail_kinds(number))
         when = datetime.now(UTC).isoformat(timespec="seconds")
         triples = []
+        unseen: list[str] = []
         for start in range(0, len(heads), HEADS_AT_ONCE):
             part = heads[start : start + HEADS_AT_ONCE]
             numbers = self.projection.numbers(part)
             questions = self.encoder.questions(self.projection, numbers, np.full(len(part), number))
-            for head, own, row in zip(part, numbers, self.embeddings.scores(questions, "fused"), strict=True):
+            shown: Bool[np.ndarray, " b"] = np.abs(questions).sum(axis=1) > 0
+            unseen += [head for head, seen in zip(part, shown, strict=True) if not seen]
+            part = [head for head, seen in zip(part, shown, strict=True) if seen]
+            rows = self.embeddings.scores(questions[shown], "fused")
+            for head, own, row in zip(part, numbers[shown], rows, strict=True):
                 settled = self._known_tails(head, chosen, rejected=True)
                 scores = np.where(candidates & (row >= min_score), row, -np.inf)
                 scores[own] = -np.inf
@@ -203,6 +214,12 @@ class Predictor:
                     )
                     for answer in fresh[:top]
                 ]
+        if unseen:
+            print(
+                f"{len(unseen)} entities have no text and no picture that can be opened, so nothing was proposed for "
+                f"them; the first: {unseen[0]}. Say where the pictures are: --images SOURCE=DIR.",
+                file=sys.stderr,
+            )
         return triples
 
     def heads(self, relation: str, count: int, seed: int = 0) -> list[str]:

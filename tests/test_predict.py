@@ -13,7 +13,7 @@ from PIL import Image
 
 from kgstore import GraphStore, open_store
 from kgstore.command import run_command
-from kgstore.errors import UnknownEntity
+from kgstore.errors import BadImage, UnknownEntity
 from kgstore.images import open_picture
 from model import predict
 from model.embed import NoFusion, entities_fingerprint
@@ -156,6 +156,24 @@ def test_searching_by_the_fusion_asks_each_picture_for_its_caption(both: Predict
             both.projection, both.projection.numbers([answer.id]), np.array([both.relation_number("IMAGE_OF")])
         )
         assert answer.score == pytest.approx(float(asked[0] @ question[0]), abs=1e-5)
+
+
+def test_a_picture_that_cannot_be_opened_gives_a_sentence_and_no_answers(
+    world: World, store: GraphStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = Predictor(world.knowledge_clip, store, images=[f"world={tmp_path}"], progress=False)
+    with pytest.raises(BadImage, match="--images SOURCE=DIR"):
+        moved.tails(PICTURE, "IS_A")
+    assert [triple.head for triple in moved.propose([PICTURE, CUBE], "IS_A")] == [CUBE]
+    assert PICTURE in capsys.readouterr().err
+
+
+def test_pictures_that_were_missing_are_embedded_once_they_are_there(
+    world: World, store: GraphStore, both: Predictor, tmp_path: Path
+) -> None:
+    moved = Predictor(world.knowledge_clip, store, images=[f"world={tmp_path}"], progress=False)
+    assert not len(moved.embeddings.pictures.owner)
+    assert len(both.embeddings.pictures.owner)
 
 
 def test_similar_leaves_out_the_entity_itself(both: Predictor) -> None:
