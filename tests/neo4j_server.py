@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +82,9 @@ def prepare() -> Path:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    """A fresh, empty server on free ports of the loopback, with a password of its own."""
+def serving(before: Sequence[Sequence[str]] = (), pagecache: str = "128m") -> Iterator[Server]:
+    """A fresh server on free ports of the loopback, with a password of its own; empty, unless neo4j-admin's commands
+    that it is given run before it starts and fill it."""
     jars = prepare()
     if shutil.which("java") is None:
         raise ServerMissing("java is not installed (Debian: openjdk-17-jre-headless); the tests need it for Neo4j.")
@@ -96,18 +97,15 @@ def serving() -> Iterator[Server]:
         f"server.default_listen_address=127.0.0.1\n"
         "server.http.enabled=false\n"
         "dbms.usage_report.enabled=false\n"
-        "server.memory.pagecache.size=128m\n"
+        f"server.memory.pagecache.size={pagecache}\n"
     )
     environment = os.environ | {"NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
     java = ["java", *HEAP, *(f"--add-opens={name}=ALL-UNNAMED" for name in OPENED), "-cp", f"{jars}/*"]
     log = (home / "server.log").open("wb")
-    subprocess.run(
-        [*java, "org.neo4j.cli.AdminTool", "dbms", "set-initial-password", password],
-        env=environment,
-        stdout=log,
-        stderr=log,
-        check=True,
-    )
+    for command in (*before, ["dbms", "set-initial-password", password]):
+        subprocess.run(
+            [*java, "org.neo4j.cli.AdminTool", *command], env=environment, stdout=log, stderr=log, check=True
+        )
     process = subprocess.Popen(
         [*java, "org.neo4j.server.CommunityEntryPoint", f"--home-dir={home}", f"--config-dir={home / 'conf'}"],
         env=environment,
