@@ -1,4 +1,4 @@
-"""What a loader hands over: records in an order in which they can be written, and a word for each one it left out."""
+"""What a loader hands over: records in the order of its files, and a word for each one it left out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Skipped:
     count: int = 1
 
 
-#: An entity stands before the triples that need it, a relation's words before its triples.
+#: In any order: what a load writes is set aside first, and an entity may come after a triple that names it.
 Record = Entity | Triple | Relation | Skipped
 
 
@@ -53,9 +53,17 @@ class Block:
 class DataSet:
     """A source that can be read from the start any number of times, with the same records in the same order.
 
-    `source.done` is not the loader's business. `total` counts the records where that is known beforehand. `files` are
-    those whose bytes decide the records (annotations, not pictures), in a fixed order. `blocks`, where a loader has it,
-    gives the same records as columns.
+    `source.done` and what follows it is not the loader's business. `total` counts the records where that is known
+    beforehand. `files` are those whose bytes decide the records (annotations, not pictures), in a fixed order: while
+    they and `format` stay, a load that ended is not read again; without files it is always. `format` is raised when a
+    loader comes to make other records of the same bytes. `blocks`, where a loader has it, gives the same records as
+    columns.
+
+    `since(offset)` is what stands from that byte on in the first file, to which lines were added: only a format of
+    plain lines has it, and it is asked at the beginning of a line.
+
+    `settle(types, words)` is the same data set where the source asserts these relation types already, and these words
+    below COMMON_TYPE: a source with open vocabulary lets them be (see ingest/predicates.py).
     """
 
     source: Source
@@ -63,6 +71,9 @@ class DataSet:
     total: int | None = None
     files: tuple[Path, ...] = ()
     blocks: Callable[[], Iterator[Block]] | None = None
+    format: int = 1
+    since: Callable[[int], DataSet] | None = None
+    settle: Callable[[frozenset[str], frozenset[str]], DataSet] | None = None
 
 
 def data_source(name: str, path: Path, options: object = None, image_root: str = "") -> Source:

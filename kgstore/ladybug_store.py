@@ -24,6 +24,7 @@ from kgstore.guard import require_reading
 from kgstore.ladybug_cypher import for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_reader import LadybugReader
+from kgstore.ladybug_retract import retract
 from kgstore.lock import FileLock
 from kgstore.records import (
     TRIPLE_FIELDS,
@@ -43,6 +44,7 @@ from kgstore.values import (
     NeighbourCount,
     Origin,
     Relation,
+    Retracted,
     Rows,
     Source,
     Statistics,
@@ -219,6 +221,27 @@ class LadybugStore:
             marked = source is not None and self._write_source(source)
             self._revise(written, catalogue or marked)
         return written
+
+    def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
+        with self._change():
+            self._run(CHANGE_ENTITIES, {"rows": entity_table(entities)})
+            for type_, group in merge.by_type(triples).items():
+                if table_of(type_) in self._tables:
+                    known = self._known_triples(type_, group)
+                    there = [triple for triple in group if triple.key in known]
+                    asserted = [triple for triple in there if known[triple.key].origin == "asserted"]
+                    self._write_triples(type_, merge.Change([], asserted))
+            self._revise(Written(changed_entities=len(entities), changed_triples=len(triples)))
+
+    def retract(self, source: str, entities: Sequence[str] = (), triples: Sequence[TripleKey] = ()) -> Retracted:
+        with self._change():
+            done = retract(self._run, self._tables, source, entities, triples)
+            changed = Written(
+                changed_entities=done.removed_entities + done.spared_entities,
+                changed_triples=done.removed_triples + done.spared_triples,
+            )
+            self._revise(changed)
+        return done
 
     def propose(self, predictions: Sequence[Triple]) -> Written:
         keyed = merge.by_key(merge.as_proposals(predictions))

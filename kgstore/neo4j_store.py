@@ -19,6 +19,7 @@ import pyarrow as pa
 from kgstore import merge
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
+from kgstore.neo4j_retract import retract
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, entities_of, triples_of
 from kgstore.search import GOOD_ENOUGH, closeness, words_of
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
@@ -30,6 +31,7 @@ from kgstore.values import (
     NeighbourCount,
     Origin,
     Relation,
+    Retracted,
     Rows,
     Source,
     Statistics,
@@ -98,6 +100,13 @@ RETURN <triple>
 CHANGE_TRIPLES = """
 UNWIND $rows AS row
 MATCH (:Entity {id: row.head})-[r:<type> {words: row.properties.words}]->(:Entity {id: row.tail})
+SET r = row.properties
+RETURN count(*)
+"""
+AMEND_TRIPLES = """
+UNWIND $rows AS row
+MATCH (:Entity {id: row.head})-[r:<type> {words: row.properties.words}]->(:Entity {id: row.tail})
+WHERE coalesce(r.origin, 'asserted') = 'asserted'
 SET r = row.properties
 RETURN count(*)
 """
@@ -253,6 +262,29 @@ class Neo4jStore:
             marked = source is not None and _write_source(transaction, source)
             _revise(transaction, written, catalogue or marked)
             return written
+
+        return self._change(work)
+
+    def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
+        def work(transaction: Work) -> None:
+            for some in _batches(entities):
+                run(transaction, CHANGE_ENTITIES, {"rows": [_entity_row(entity) for entity in some]})
+            for type_, group in merge.by_type(triples).items():
+                for part in _batches(group):
+                    run(transaction, _of(AMEND_TRIPLES, type_), {"rows": [_triple_row(triple) for triple in part]})
+            _revise(transaction, Written(changed_entities=len(entities), changed_triples=len(triples)))
+
+        self._change(work)
+
+    def retract(self, source: str, entities: Sequence[str] = (), triples: Sequence[TripleKey] = ()) -> Retracted:
+        def work(transaction: Work) -> Retracted:
+            done = retract(transaction, source, entities, triples)
+            changed = Written(
+                changed_entities=done.removed_entities + done.spared_entities,
+                changed_triples=done.removed_triples + done.spared_triples,
+            )
+            _revise(transaction, changed)
+            return done
 
         return self._change(work)
 

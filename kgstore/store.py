@@ -16,6 +16,7 @@ from kgstore.values import (
     NeighbourCount,
     Origin,
     Relation,
+    Retracted,
     Rows,
     Source,
     Statistics,
@@ -78,6 +79,21 @@ class GraphStore(Protocol):
 
         Ends of triples must be in the graph or among `entities`; otherwise UnknownEntity, and nothing is written.
         The first text of a relation type stays. `source` replaces the mark of that name.
+        """
+        ...
+
+    def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
+        """Puts records into the place of those of the same id or key, whatever these hold; all in one transaction.
+
+        What is not there, and a triple that is a prediction there, is left as it is.
+        """
+        ...
+
+    def retract(self, source: str, entities: Sequence[str] = (), triples: Sequence[TripleKey] = ()) -> Retracted:
+        """Takes back what a source asserted, in one transaction: what no other source asserts is removed.
+
+        Triples go before entities. An entity at which relations still hang stays as it is, and so does a prediction,
+        whatever was decided about it.
         """
         ...
 

@@ -158,6 +158,29 @@ class Written:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """What a source took back: removed is what nobody else asserts, spared what another source asserts too.
+
+    `tied` are entities that nobody else asserts and that stay, since relations hang there.
+    """
+
+    removed_entities: int = 0
+    spared_entities: int = 0
+    removed_triples: int = 0
+    spared_triples: int = 0
+    tied: tuple[str, ...] = ()
+
+    def __add__(self, other: Retracted) -> Retracted:
+        return Retracted(
+            self.removed_entities + other.removed_entities,
+            self.spared_entities + other.spared_entities,
+            self.removed_triples + other.removed_triples,
+            self.spared_triples + other.spared_triples,
+            self.tied + other.tied,
+        )
+
+
 class NeighbourCount(NamedTuple):
     """How many relations of one type an entity has in one direction."""
 
