@@ -6,13 +6,20 @@ import argparse
 import sys
 from types import ModuleType
 
-from ingest import captions, conceptnet, triples, world
+from ingest import captions, conceptnet, triples, visual_genome, world, wordnet_images
 from ingest.load import count, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
 
 #: A loader is a module with HELP, `add_options(parser)` and `from_options(options) -> DataSet`.
-SOURCES: dict[str, ModuleType] = {"world": world, "triples": triples, "captions": captions, "conceptnet": conceptnet}
+SOURCES: dict[str, ModuleType] = {
+    "world": world,
+    "triples": triples,
+    "wordnet-images": wordnet_images,
+    "captions": captions,
+    "conceptnet": conceptnet,
+    "visual-genome": visual_genome,
+}
 
 
 def parser() -> argparse.ArgumentParser:
