@@ -10,18 +10,20 @@ from pathlib import Path
 from ingest.records import BadSource
 
 
-def read_lines(path: Path) -> Iterator[str | bytes]:
+def read_lines(path: Path, start: int = 0) -> Iterator[str | bytes]:
     """The lines with their ends; one that is not UTF-8 comes as its bytes. A byte order mark is dropped.
 
-    Raises BadSource for what is no file, or no whole gzip file.
+    With `start` from that byte on, where a line must begin. Raises BadSource for what is no file, or no whole gzip
+    file.
     """
     if path.is_dir():
         raise BadSource(f"{path} is a folder: give the file.")
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            lines.seek(start)
             for number, line in enumerate(lines):
                 try:
-                    yield line.decode("utf-8-sig" if number == 0 else "utf-8")
+                    yield line.decode("utf-8-sig" if start + number == 0 else "utf-8")
                 except UnicodeDecodeError:
                     yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -62,6 +62,10 @@ from kgstore.values import Entity, Relation, Triple
 NAME = "world"
 HELP = "the drawn world: pictures, scenes, taxonomy and names that only the graph tells; no download"
 
+FINISHED, UNFINISHED = "truth.json", "truth.json.part"
+#: What stands in the folder before its truth does.
+BEGUN = ("begun", "objects", "scenes")
+
 #: Training pictures that a kind's concept carries, and that are told to be of their hypernym, for each composition.
 PICTURES_OF_A_KIND = 16
 CLASSED_PICTURES = 1
@@ -96,6 +100,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def from_options(options: argparse.Namespace) -> DataSet:
     settings = Settings(**{option.name: getattr(options, option.name) for option in fields(Settings)})
+    if options.dry_run:
+        return planned_world(options.path, settings)
     draw_world(options.path, settings)
     return read_world(options.path)
 
@@ -105,18 +111,10 @@ def draw_world(folder: Path, settings: Settings, progress: bool = True) -> None:
 
     Raises BadSource when the folder holds something else, or a world with other settings.
     """
-    truth_file, unfinished = folder / "truth.json", folder / "truth.json.part"
-    started = next((file for file in (truth_file, unfinished) if file.exists()), None)
-    if started:
-        found = read_truth(started).settings
-        if found != settings:
-            raise BadSource(
-                f"{folder} holds a world with other settings ({found}): choose another --path or delete it."
-            )
-        if started == truth_file:
-            return
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadSource(f"{folder} is no empty folder and no drawn world: choose another --path.")
+    started = _started(folder, settings)
+    if started and started.name == FINISHED:
+        return
+    unfinished = folder / UNFINISHED
     try:
         for name in ("objects", "scenes"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -132,7 +130,21 @@ def draw_world(folder: Path, settings: Settings, progress: bool = True) -> None:
                 part.replace(folder / file)
     except OSError as error:
         raise BadSource(f"Cannot draw into {folder}: {error.strerror or error}.") from error
-    unfinished.replace(truth_file)
+    unfinished.replace(folder / FINISHED)
+
+
+def _started(folder: Path, settings: Settings) -> Path | None:
+    """The truth of the world that is in the folder, drawn in part or whole."""
+    started = next((file for file in (folder / FINISHED, folder / UNFINISHED) if file.exists()), None)
+    if started:
+        found = read_truth(started).settings
+        if found != settings:
+            raise BadSource(
+                f"{folder} holds a world with other settings ({found}): choose another --path or delete it."
+            )
+    elif folder.exists() and (not folder.is_dir() or any(file.name not in BEGUN for file in folder.iterdir())):
+        raise BadSource(f"{folder} is no empty folder and no drawn world: choose another --path.")
+    return started
 
 
 def _things(truth: Truth) -> Iterator[tuple[str, list[Thing], int, list[int]]]:
@@ -150,12 +162,22 @@ def _seed(truth: Truth, file: str) -> list[int]:
 
 def read_world(folder: Path) -> DataSet:
     """The records of a world that was drawn."""
-    if not (folder / "truth.json").is_file():
-        raise BadSource(f"{folder} holds no drawn world (no truth.json): draw one with `python -m ingest world`.")
-    truth = read_truth(folder / "truth.json")
+    if not (folder / FINISHED).is_file():
+        raise BadSource(f"{folder} holds no drawn world (no {FINISHED}): draw one with `python -m ingest world`.")
+    return _data_set(folder, read_truth(folder / FINISHED), files=(folder / FINISHED,))
+
+
+def planned_world(folder: Path, settings: Settings) -> DataSet:
+    """The records of a world that need not be drawn yet; nothing is. Raises BadSource as `draw_world` does."""
+    started = _started(folder, settings)
+    return read_world(folder) if started and started.name == FINISHED else _data_set(folder, decide(settings))
+
+
+def _data_set(folder: Path, truth: Truth, files: tuple[Path, ...] = ()) -> DataSet:
+    """Without files for a world that is not drawn: nobody looks for its pictures."""
     records = partial(_records, truth)
-    source = data_source(NAME, folder, truth.settings, image_root=str(folder.resolve()))
-    return DataSet(source, records, total=sum(1 for _ in records()))
+    source = data_source(NAME, folder, truth.settings, image_root=str(folder.resolve()) if files else "")
+    return DataSet(source, records, total=sum(1 for _ in records()), files=files)
 
 
 def _records(truth: Truth) -> Iterator[Record]:
