@@ -67,9 +67,7 @@ def candidate(words: str) -> str:
     return COMMON_TYPE if type_ in RESERVED else type_
 
 
-def decide(
-    counts: Mapping[str, int], least: int, decided: Decided, always: frozenset[str] = frozenset()
-) -> Vocabulary:
+def decide(counts: Mapping[str, int], least: int, decided: Decided, always: frozenset[str] = frozenset()) -> Vocabulary:
     """The vocabulary of a file whose predicates occur as `counts` says, by `candidate`; `always` are types anyway."""
     below = {candidate(words) for words in decided.words} - decided.types
     frequent = {type_ for type_, count in counts.items() if count >= least and type_ not in below}
