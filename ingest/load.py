@@ -9,6 +9,7 @@ from itertools import islice
 
 from tqdm import tqdm
 
+from ingest.predicates import settled
 from ingest.records import DataSet, Record, Skipped
 from kgstore.store import GraphStore
 from kgstore.values import Entity, Relation, Source, Triple, Written
@@ -57,6 +58,7 @@ def load(
     start and changes only what differs. `limit` stops after so many records as if the load had been interrupted there.
     """
     started = time.monotonic()
+    data = settled(data, store)
     mark = next((source for source in store.sources() if source.name == data.source.name), None)
     goes_on = mark is not None and mark.path == data.source.path and not mark.complete
     report = Report(data.source.name, resumed_at=mark.done if mark and goes_on else 0)

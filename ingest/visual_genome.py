@@ -31,19 +31,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from ingest.json_stream import elements
 from ingest.lines import read_lines
 from ingest.predicates import Decided, Vocabulary, candidate, decide, spelled
 from ingest.records import BadSource, DataSet, Record, Skipped, data_source
+from ingest.regions import Size, clipped, crop, picture_size
 from ingest.visual_genome_files import (
     KINDS,
     Merged,
     Statement,
     Thing,
     box,
-    clipped,
     find_files,
     image_number,
     listed,
@@ -52,7 +50,7 @@ from ingest.visual_genome_files import (
     statements,
     thing,
 )
-from kgstore.images import FORMATS, Box
+from kgstore.images import Box
 from kgstore.values import SPLITS, Entity, Relation, Triple
 
 HELP = "Visual Genome: scene graphs, attributes, synsets and region descriptions with their pictures"
@@ -85,8 +83,7 @@ class HeldOut(NamedTuple):
 class Picture(NamedTuple):
     id: str
     reference: str
-    width: int | None
-    height: int | None
+    size: Size
     split: str
 
 
@@ -189,12 +186,10 @@ class _Reader:
         url = told["url"].split("?")[0].split("/")[-2:] if isinstance(told.get("url"), str) else []
         file = self._file(id, url)
         width, height = number(told, "width"), number(told, "height")
-        if not (width and height and width > 0 and height > 0):
-            width, height = _size(self.root / file)
+        size = (width, height) if width and height and min(width, height) > 0 else picture_size(self.root / file)
         held_out = id in self.held_out.images or number(told, "coco_id") in self.held_out.coco
-        return Picture(
-            f"{self.source}:image/{id}", f"{self.source}/{file}", width, height, "test" if held_out else self.split
-        )
+        split = "test" if held_out else self.split
+        return Picture(f"{self.source}:image/{id}", f"{self.source}/{file}", size, split)
 
     def _file(self, id: int, url: list[str]) -> str:
         """Below the root; where the URL says it should be if it is nowhere."""
@@ -202,14 +197,6 @@ class _Reader:
         folders = sorted(FOLDERS, key=lambda folder: folder.rpartition("/")[2] not in url[:1])
         places = [f"{folder}/{name}".lstrip("/") for folder in folders for name in names]
         return next((place for place in places if (self.root / place).is_file()), places[0])
-
-
-def _size(file: Path) -> tuple[int, int] | tuple[None, None]:
-    try:
-        with Image.open(file, formats=FORMATS) as picture:
-            return picture.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return None, None
 
 
 class _Telling:
@@ -283,15 +270,15 @@ class _Telling:
         return self.merged[merged.get(id, id)]
 
     def _object(self, one: Thing, id: int, picture: Picture) -> Iterator[Record]:
-        crop = one.box and clipped(one.box, picture.width, picture.height)
-        if crop is None:
+        place = one.box and clipped(one.box, picture.size)
+        if place is None:
             yield Skipped(
                 "objects whose box holds no pixel of the picture", f"object {one.id} of {picture.id}, {one.box}"
             )
             return
         region = f"{self.source}:{id}"
         named = (*one.names, *(_lemma(synset) for synset in one.synsets))
-        yield self._region(region, next(iter(named), ""), crop, picture)
+        yield self._region(region, next(iter(named), ""), place, picture)
         yield self._triple(region, "PART_OF", picture.id, picture)
         for synset in one.synsets:
             yield from self._concept("synset", synset, _lemma(synset))
@@ -317,28 +304,27 @@ class _Telling:
         yield from self._picture_of(image)
         picture = self.pictures[image]
         for found in listed(entry, "regions"):
-            id, place = number(found, "region_id", "id"), box(found)
+            id, told = number(found, "region_id", "id"), box(found)
             phrase = found.get("phrase") if isinstance(found, dict) else None
             words = " ".join(phrase.split()) if isinstance(phrase, str) else ""
-            crop = place and clipped(place, picture.width, picture.height)
-            example = f"region {id} of {picture.id}, {place}: {words}"
+            place = told and clipped(told, picture.size)
+            example = f"region {id} of {picture.id}, {told}: {words}"
             if id is None:
                 yield Skipped("regions without a number", example)
             elif not words:
                 yield Skipped("regions without words", example)
-            elif crop is None:
+            elif place is None:
                 yield Skipped("regions whose box holds no pixel of the picture", example)
             else:
                 region, phrase = f"{self.source}:region/{id}", f"{self.source}:phrase/{id}"
-                yield self._region(region, words, crop, picture)
+                yield self._region(region, words, place, picture)
                 yield Entity(phrase, "phrase", words, (words,), (), (self.source,), picture.split)
                 yield self._triple(region, "PART_OF", picture.id, picture)
                 yield self._triple(region, "IMAGE_OF", phrase, picture)
                 yield self._triple(phrase, "CAPTION_OF", region, picture)
 
-    def _region(self, id: str, name: str, crop: Box, picture: Picture) -> Entity:
-        image = f"{picture.reference}#xywh={crop.x},{crop.y},{crop.width},{crop.height}"
-        return Entity(id, "region", name, (), (image,), (self.source,), picture.split)
+    def _region(self, id: str, name: str, place: Box, picture: Picture) -> Entity:
+        return Entity(id, "region", name, (), (crop(picture.reference, place),), (self.source,), picture.split)
 
     def _concept(self, kind: str, key: str, text: str) -> Iterator[Entity]:
         id = self._concept_id(kind, key)

@@ -101,14 +101,6 @@ def box(entry: object) -> Box | None:
     return Box(left, top, math.ceil(x + width) - left, math.ceil(y + height) - top)
 
 
-def clipped(box: Box, width: int | None, height: int | None) -> Box | None:
-    """The part of the box within a picture, whose size may not be known; None where there is none."""
-    left, top = max(box.x, 0), max(box.y, 0)
-    right = box.x + box.width if width is None else min(box.x + box.width, width)
-    bottom = box.y + box.height if height is None else min(box.y + box.height, height)
-    return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
-
-
 def thing(entry: object) -> Thing | None:
     """The object of an entry; None where it bears no number."""
     id = number(entry, "object_id", "id")

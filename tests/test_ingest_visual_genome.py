@@ -6,7 +6,6 @@ import gzip
 import json
 import zipfile
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from PIL import Image
 
 from ingest.__main__ import main
 from ingest.load import load
-from ingest.predicates import settled
 from ingest.records import BadSource, DataSet, Skipped
 from ingest.visual_genome import read_visual_genome
 from ingest.visual_genome_files import merges, synsets, thing
@@ -299,8 +297,7 @@ def test_what_was_decided_about_a_predicate_stays(tmp_path: Path, store: GraphSt
     def loaded(folder: str, on: int, under: int) -> set[tuple[str, str]]:
         said = [_relationship(5, "on", 6)] * on + [_relationship(5, "under", 6)] * under
         path = _written(tmp_path / folder, scene_graphs=[_graph(_thing(5), _thing(6), relationships=tuple(said))])
-        data = replace(read_visual_genome(path, type_count=3), files=())
-        load(store, settled(data, store), progress=False)
+        load(store, read_visual_genome(path, type_count=3), progress=False)
         columns = (row for batch in store.triple_columns() for row in batch.to_pylist())
         return {(row["type"], row["words"]) for row in columns if row["tail"] == "vg:6"}
 
