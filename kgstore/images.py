@@ -94,6 +94,22 @@ def open_picture(
     `at_least` lets a JPEG without a region be decoded smaller, no side below that many pixels: several times faster.
     """
     path, box = roots.resolve(reference)
+    whole = _opened(path, reference, at_least if box is None else None)
+    return whole if box is None else _region(whole, box, reference, region)
+
+
+def whole_of(reference: str) -> str:
+    """The reference of the whole picture: this one without its region."""
+    return reference.rpartition("#xywh=")[0] or reference
+
+
+def region_of(whole: Image.Image, reference: str, region: Region = "crop") -> Image.Image:
+    """What `open_picture` gives for a region, when the whole picture is open already."""
+    _, box = _split_fragment(reference)
+    return whole if box is None else _region(whole, box, reference, region)
+
+
+def _opened(path: Path, reference: str, at_least: int | None) -> Image.Image:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
@@ -102,14 +118,13 @@ def open_picture(
                     f"Picture {reference!r} has {width} x {height} pixels, above the limit of {MAX_PIXELS:,}; "
                     "scale it down."
                 )
-            if at_least is not None and box is None:
+            if at_least is not None:
                 picture.draft("RGB", (at_least, at_least))
-            whole = _rgb(picture)
+            return _rgb(picture)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise BadImage(f"Picture {reference!r} cannot be decoded: {error}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage(f"Picture {reference!r} is above the limit of {MAX_PIXELS:,} pixels; scale it down.") from error
-    return whole if box is None else _region(whole, box, reference, region)
 
 
 def _split_fragment(reference: str) -> tuple[str, Box | None]:

@@ -10,12 +10,13 @@ One alphabet of dimensions, used in every signature of model/:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 
@@ -68,7 +69,18 @@ class Batch:
     edge_head: Int64[Tensor, " e"]
     edge_relation: Int64[Tensor, " e"]
     edge_tail: Int64[Tensor, " e"]
+    # left, top, width, height of what is to be shown of each picture, as parts of its side; None: all of it
+    crops: Float32[Tensor, "p 4"] | None = None
 
     def to(self, device: torch.device | str) -> Self:
         """The batch on another device; copies from pinned memory do not wait."""
-        return replace(self, **{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        return self.changed(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The batch with each of its tensors changed."""
+        return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors by the names of their fields; what is None is left out."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}

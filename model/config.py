@@ -117,6 +117,19 @@ class TrainConfig:
     fanout: tuple[int, ...] = setting(
         (4, 4), "incoming relations drawn per entity, hop by hop, for G2E, such as 4,4 [D]"
     )
+    pictures: str = setting(
+        "cache",
+        "pictures are decoded once, into a cache beside the projections, or live, whenever they are shown, for data "
+        "beyond the disk; the batches are the same, but that live meets broken pictures while it trains",
+        ("cache", "live"),
+    )
+    augment: float = setting(
+        0.0,
+        "show a picture by a random crop of at least this part of its area, such as 0.9; 0: all of it [D]",
+    )
+    workers: int = setting(
+        1, "threads that make batches ahead of the loop; 0: it makes them itself; the batches are the same"
+    )
     picture_share: float = setting(0.5, "how often an entity with pictures and texts is shown by a picture [D]")
     # Eq. 14 has all weights 1 and no CLIP loss. We add it: without it the pooled outputs drift from what retrieval
     # needs, and KD alone holds them less well (FINDINGS 1.3). The paper's form is --clip 0.
@@ -152,9 +165,11 @@ class TrainConfig:
             "lr_towers",
             "lr_new",
             "seed",
+            "workers",
         ):
             _check(getattr(self, name) >= 0, name, self, "must be 0 or more")
         _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
+        _check(0 <= self.augment <= 1, "augment", self, "must lie in [0, 1]")
         _check(all(0 <= part <= 1 for part in self.shares.values()), "shares", self, "must each lie in [0, 1]")
         _check(sum(self.shares.values()) <= 1 + 1e-9, "shares", self, "must sum to 1 or less")
         _check(all(count >= 1 for count in self.fanout), "fanout", self, "must be numbers of 1 or more")

@@ -1,41 +1,37 @@
-"""All pictures of a projection, decoded once into a mapped uint8 array."""
+"""Pictures as the image tower takes them; those of a projection decoded while training, for data beyond the disk."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from kgstore.errors import BadImage
-from kgstore.images import GREY, ImageRoots, Region, open_picture
+from kgstore.images import GREY, ImageRoots, Region, open_picture, region_of, whole_of
 from kgstore.projection import Projection
 
-_CHUNK = 64
+#: Pictures that are tried when a projection is opened: if none of them opens, the folder is the wrong one.
+_TRIED = 32
 
 
-class Pictures:
-    """Decoded pictures of a projection: those of entity n are rows `rows[offsets[n]:offsets[n + 1]]` of `pixels`.
+class Pictures(Protocol):
+    """The pictures of a projection; those of entity n are numbered `offsets[n]` to `offsets[n + 1]`.
 
-    `failed` says of each reference that could not be decoded why; no entity has a row for it.
+    `failed` says of each reference that could not be decoded why.
     """
 
-    def __init__(self, pixels: np.ndarray, offsets: np.ndarray, rows: np.ndarray, failed: dict[str, str]) -> None:
-        self.pixels: UInt8[np.ndarray, "k 3 s s"] = pixels
-        self.offsets: Int64[np.ndarray, " n_1"] = offsets
-        self.rows: Int64[np.ndarray, " v"] = rows
-        self.failed = failed
+    offsets: Int64[np.ndarray, " n_1"]
+    failed: dict[str, str]
+
+    def take(self, numbers: Int64[np.ndarray, " p"]) -> tuple[UInt8[np.ndarray, "p 3 s s"], Bool[np.ndarray, " p"]]:
+        """The pixels of these pictures, and which of them could be decoded: the others are black."""
+        ...
 
 
 def as_pixels(picture: Image.Image, side: int) -> UInt8[np.ndarray, "3 s s"]:
@@ -44,105 +40,75 @@ def as_pixels(picture: Image.Image, side: int) -> UInt8[np.ndarray, "3 s s"]:
 
 
 def pixels_of(roots: ImageRoots, reference: str, side: int, region: Region = "crop") -> UInt8[np.ndarray, "3 s s"]:
-    """The pixels of a reference; a region that keeps its place is padded to a square, for a cut could lose it."""
-    picture = open_picture(roots, reference, region, at_least=side)
-    if region == "place" and "#xywh=" in reference:
+    """The pixels of a reference; a region that keeps its place is padded to a square, for a cut could lose it.
+
+    A JPEG is decoded at a smaller scale where that is enough (Pillow's draft mode), several times faster; pixels of
+    photographs then differ by 1 or 2 of 255 in the mean from those of a whole decoding.
+    """
+    return _fitted(open_picture(roots, reference, region, at_least=side), reference, side, region)
+
+
+def decoded(
+    roots: ImageRoots, references: Sequence[str], side: int, region: Region = "crop"
+) -> Iterator[UInt8[np.ndarray, "3 s s"] | BadImage]:
+    """`pixels_of` each reference, or why there are none; regions of one picture that follow each other open it once."""
+    for name, same in itertools.groupby(references, key=whole_of):
+        whole: Image.Image | BadImage | None = None
+        for reference in same:
+            try:
+                if reference == name:
+                    yield pixels_of(roots, reference, side, region)
+                    continue
+                if whole is None:
+                    whole = open_picture(roots, name)
+                if isinstance(whole, BadImage):
+                    raise whole
+                yield _fitted(region_of(whole, reference, region), reference, side, region)
+            except BadImage as error:
+                whole = whole or error
+                yield error
+
+
+def references_of(projection: Projection) -> tuple[Int64[np.ndarray, " n_1"], pa.LargeStringArray]:
+    """All picture references in a row, and where those of each entity begin."""
+    offsets, values = projection.all_images
+    return offsets - offsets[0], values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+
+
+class LivePictures:
+    """The pictures of a projection, decoded each time they are asked for, with the pixels that the cache would hold.
+
+    One that cannot be decoded is noted once in `failed` and not tried again. May be used by several threads.
+    """
+
+    def __init__(self, projection: Projection, roots: ImageRoots, side: int, region: Region = "crop") -> None:
+        self.failed: dict[str, str] = {}
+        self._roots, self._side, self._region = roots, side, region
+        self._noting = threading.Lock()
+        self.offsets: Int64[np.ndarray, " n_1"]
+        self.offsets, self._references = references_of(projection)
+        tried = np.unique(np.linspace(0, len(self._references) - 1, _TRIED).astype(np.int64))
+        if len(self._references) and not self.take(tried)[1].any():
+            reason = next(iter(self.failed.values()))
+            raise BadImage(f"None of {len(tried):,} pictures that were tried can be opened. {reason}")
+
+    def take(self, numbers: Int64[np.ndarray, " p"]) -> tuple[UInt8[np.ndarray, "p 3 s s"], Bool[np.ndarray, " p"]]:
+        references = self._references.take(pa.array(numbers)).to_pylist()
+        pixels = np.zeros((len(numbers), 3, self._side, self._side), np.uint8)
+        good = np.zeros(len(numbers), bool)
+        # Sorted, so that regions of one picture follow each other.
+        wanted = sorted((each, place) for place, each in enumerate(references) if each not in self.failed)
+        answers = decoded(self._roots, [reference for reference, _ in wanted], self._side, self._region)
+        for (reference, place), answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, BadImage):
+                with self._noting:
+                    self.failed[reference] = str(answer)
+            else:
+                pixels[place], good[place] = answer, True
+        return pixels, good
+
+
+def _fitted(picture: Image.Image, reference: str, side: int, region: Region) -> UInt8[np.ndarray, "3 s s"]:
+    if region == "place" and reference != whole_of(reference):
         picture = ImageOps.pad(picture, (max(picture.size),) * 2, color=GREY)
     return as_pixels(picture, side)
-
-
-def pictures_of(
-    projection: Projection,
-    roots: ImageRoots,
-    side: int,
-    cache: str | Path,
-    *,
-    region: Region = "crop",
-    progress: bool = False,
-) -> Pictures:
-    """The pictures of a projection from below `cache`, decoded there by all cores if they were not before.
-
-    A cache belongs to a set of references, their folders, side and region, so projections of a graph whose relations
-    changed share it. Pictures that cannot be decoded are remembered with the reason, and told on stderr; remove the
-    cache to try them again. Raises BadImage if that is true of all.
-    """
-    offsets, values = projection.all_images
-    values = values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
-    if not len(values):
-        nothing = np.zeros((0, 3, side, side), np.uint8)
-        return Pictures(nothing, np.zeros(projection.entity_count + 1, np.int64), np.empty(0, np.int64), {})
-    distinct = pc.unique(values)
-    distinct = distinct.take(pc.sort_indices(distinct))
-    directory = Path(cache) / f"pictures-{_key(distinct, roots, side, region)}"
-    if not directory.is_dir():
-        _make(directory, distinct.to_pylist(), roots, side, region, progress)
-    failed: dict[str, str] = json.loads((directory / "failed.json").read_text(encoding="utf-8"))
-    if failed:
-        print(
-            f"{len(failed):,} of {len(distinct):,} pictures cannot be opened and are left out. "
-            f"{next(iter(failed.values()))} To try them again, remove {directory}.",
-            file=sys.stderr,
-        )
-    rows = pc.index_in(values, value_set=distinct).to_numpy().astype(np.int64)
-    decoded = ~pc.is_in(values, value_set=pa.array(list(failed), pa.large_string())).to_numpy(zero_copy_only=False)
-    kept = np.concatenate([[0], np.cumsum(decoded)])
-    pixels = np.load(directory / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    return Pictures(pixels, kept[offsets - offsets[0]], rows[decoded], failed)
-
-
-def _key(references: pa.LargeStringArray, roots: ImageRoots, side: int, region: Region) -> str:
-    digest = hashlib.sha256()
-    for reference in references.to_pylist():
-        digest.update(reference.encode() + b"\0")
-    folders = sorted((source, str(folder)) for source, folder in roots.folders.items())
-    digest.update(json.dumps([folders, side, region]).encode())
-    return digest.hexdigest()[:16]
-
-
-def _make(
-    directory: Path, references: Sequence[str], roots: ImageRoots, side: int, region: Region, progress: bool
-) -> None:
-    """Decodes all references aside and renames the result."""
-    aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        pixels = np.lib.format.open_memmap(
-            aside / "pixels.npy", mode="w+", dtype=np.uint8, shape=(len(references), 3, side, side)
-        )
-        failed = _decode(references, roots, side, region, pixels, progress)
-        if len(failed) == len(references):
-            raise BadImage(f"None of the {len(references):,} pictures can be opened. {next(iter(failed.values()))}")
-        pixels.flush()
-        (aside / "failed.json").write_text(json.dumps(failed, indent=1), encoding="utf-8")
-        if not directory.is_dir():  # another process may have been faster
-            aside.rename(directory)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _decode(
-    references: Sequence[str], roots: ImageRoots, side: int, region: Region, pixels: np.ndarray, progress: bool
-) -> dict[str, str]:
-    """Fills `pixels`, row by row; the references that cannot be decoded and why."""
-
-    def decode(start: int) -> dict[str, str]:
-        failed = {}
-        for row, reference in enumerate(references[start : start + _CHUNK], start):
-            try:
-                pixels[row] = pixels_of(roots, reference, side, region)
-            except BadImage as error:
-                failed[reference] = str(error)
-        return failed
-
-    failed: dict[str, str] = {}
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        chunks = [pool.submit(decode, start) for start in range(0, len(references), _CHUNK)]
-        with tqdm(total=len(references), desc="pictures", unit=" pictures", disable=not progress) as bar:
-            for done in as_completed(chunks):
-                failed.update(done.result())
-                bar.update(min(_CHUNK, len(references) - bar.n))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return {reference: failed[reference] for reference in references if reference in failed}

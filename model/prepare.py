@@ -50,7 +50,7 @@ from model.track import Run, list_runs, write_json
 from model.views import Views
 
 #: Settings that a run may change when it goes on.
-MAY_CHANGE = ("steps", "log_every", "save_every", "keep")
+MAY_CHANGE = ("steps", "log_every", "save_every", "keep", "pictures", "workers")
 
 #: CLIP's own loss reads pairs alone, and no neighbourhoods.
 CLIP_DEFAULTS: dict[str, Any] = {"shares": {IMAGE_OF: 1.0}, "fanout": (), "batch_size": 64}
@@ -196,13 +196,15 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
         cache=directory.parent / "projections",
         roots=ImageRoots(projection.image_roots).replaced(images),
         region=part(settings, "region"),
+        live=config.pictures == "live",
+        augment=config.augment,
         picture_share=config.picture_share,
         seed=config.seed,
         progress=True,
     )
     teacher = frozen_teacher(directory, settings, device) if "kd" in config.weights else None
     step = load_training(folder, model, optimizer)  # after all that draws random numbers: it sets their state
-    with Stream(sampler, views, start_step=step) as stream:
+    with Stream(sampler, views, start_step=step, workers=config.workers, device=device) as stream:
         yield Job(directory, config, model, optimizer, teacher, stream, step)
 
 

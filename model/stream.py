@@ -1,71 +1,110 @@
-"""Batches made ahead of the trainer, by a thread beside it."""
+"""Batches made ahead of the trainer, by threads beside it."""
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import fields, replace
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 
 from kgstore.errors import KgError
-from model.batch import Batch
-from model.sampler import Sampler
+from model.augment import augmented
+from model.batch import Batch, TripleSample
 from model.views import Views
 
-#: Seconds between two looks at whether the stream was closed, while the queue is full.
-_PATIENCE = 0.1
+
+class Samples(Protocol):
+    """What draws a sample: a pure function of the step that several threads may call at once."""
+
+    def sample(self, step: int) -> TripleSample: ...
 
 
-class Stopped(NamedTuple):
-    """What the thread leaves behind when a batch cannot be made."""
+class Made(NamedTuple):
+    """A batch where the trainer wants it. On a GPU it is there once `copied` has come about."""
 
-    step: int
+    batch: Batch
+    copied: torch.cuda.Event | None
+
+
+class Failed(NamedTuple):
+    """What a thread leaves behind when a batch cannot be made."""
+
     error: BaseException
 
 
 class Stream:
-    """Iterates (step, batch) from `start_step` on, without end; up to `prefetch` batches wait ready.
+    """Iterates (step, batch) from `start_step` on, without end, batches in the order of their steps.
 
-    Batches do not depend on timing: a run that goes on from a step gets what it would have got. Batches lie in pinned
-    memory where there is a GPU. `waited` sums the seconds that the loop had to wait. What goes wrong in the thread is
-    raised in the loop. A stream is a context manager; closing it ends its thread.
+    `workers` threads make batches, and up to `prefetch` of them are ready or in the making (default: 2 more than
+    workers); without workers the loop makes each batch itself. Batches depend on neither number nor on timing: a run
+    that goes on from a step gets what it would have got. They come on `device` with their crops carried out; to a
+    GPU they are copied from pinned memory, in a queue of its own beside the computing.
+
+    `waited` sums the seconds that the loop had to wait. What goes wrong in a thread is raised in the loop, when the
+    batches before it have been given. A stream is a context manager; closing it ends its threads.
     """
 
-    def __init__(self, sampler: Sampler, views: Views, *, start_step: int = 0, prefetch: int = 3) -> None:
-        if prefetch < 1:
+    def __init__(
+        self,
+        sampler: Samples,
+        views: Views,
+        *,
+        start_step: int = 0,
+        workers: int = 1,
+        prefetch: int | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if workers < 0:
+            raise ValueError(f"workers {workers} cannot be; give 0 or more.")
+        if prefetch is not None and prefetch < 1:
             raise ValueError(f"prefetch {prefetch} leaves no batch to wait for; give 1 or more.")
         self.waited = 0.0
-        self._sampler, self._views = sampler, views
-        self._ready: queue.Queue[tuple[int, Batch] | Stopped] = queue.Queue(prefetch)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(start_step,), name="stream", daemon=True)
-        self._thread.start()
+        self.views = views
+        self._sampler = sampler
+        self._device = torch.device(device)
+        self._copies = _queue(self._device) if self._device.type == "cuda" else None
+        self._prefetch = prefetch or workers + 2
+        self._turn = threading.Condition()  # held for what stands below
+        self._begun = self._given = start_step  # the next step to be made, and to be given
+        self._ready: dict[int, Made | Failed] = {}
+        self._closed = False
+        self._threads = [threading.Thread(target=self._work, name=f"stream-{i}", daemon=True) for i in range(workers)]
+        for thread in self._threads:
+            thread.start()
 
     def __iter__(self) -> Iterator[tuple[int, Batch]]:
         return self
 
     def __next__(self) -> tuple[int, Batch]:
-        if self._closing.is_set():
-            raise StopIteration
         began = time.perf_counter()
-        item = self._ready.get()
+        with self._turn:
+            step = self._given
+            self._turn.wait_for(lambda: self._closed or not self._threads or step in self._ready)
+            if self._closed:
+                raise StopIteration
+            made = self._ready.pop(step, None)
+            self._given += 1
+            self._turn.notify_all()
+        made = made or self._make(step)
         self.waited += time.perf_counter() - began
-        if isinstance(item, Stopped):
+        if isinstance(made, Failed):
             self.close()
-            if isinstance(item.error, KgError):
-                raise item.error
-            raise RuntimeError(f"The batch of step {item.step} could not be made.") from item.error
-        return item
+            if isinstance(made.error, KgError):
+                raise made.error
+            raise RuntimeError(f"The batch of step {step} could not be made.") from made.error
+        return step, self._taken_over(made)
 
     def close(self) -> None:
-        """Ends the thread; batches that were ready are dropped. May be called twice."""
-        self._closing.set()
-        self._thread.join()
+        """Ends the threads; batches that were ready are dropped. May be called twice."""
+        with self._turn:
+            self._closed = True
+            self._turn.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._ready.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -75,28 +114,43 @@ class Stream:
     ) -> None:
         self.close()
 
-    def _work(self, step: int) -> None:
-        while not self._closing.is_set():
-            item: tuple[int, Batch] | Stopped
-            try:
-                item = step, _pinned(self._views.batch(self._sampler.sample(step)))
-            except BaseException as error:  # raised in the loop
-                item = Stopped(step, error)
-            self._hand_over(item)
-            if isinstance(item, Stopped):
+    def _work(self) -> None:
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._closed or self._begun < self._given + self._prefetch)
+                if self._closed:
+                    return
+                step = self._begun
+                self._begun += 1
+            made = self._make(step)
+            with self._turn:
+                self._ready[step] = made
+                self._turn.notify_all()
+            if isinstance(made, Failed):
                 return
-            step += 1
 
-    def _hand_over(self, item: tuple[int, Batch] | Stopped) -> None:
-        while not self._closing.is_set():
-            try:
-                return self._ready.put(item, timeout=_PATIENCE)
-            except queue.Full:
-                continue
+    def _make(self, step: int) -> Made | Failed:
+        try:
+            batch = self.views.batch(self._sampler.sample(step))
+            if self._copies is None:
+                return Made(augmented(batch.to(self._device)), None)
+            pinned = batch.changed(torch.Tensor.pin_memory)
+            with torch.cuda.stream(self._copies):
+                batch = augmented(pinned.to(self._device))
+                return Made(batch, self._copies.record_event())
+        except BaseException as error:  # raised in the loop
+            return Failed(error)
+
+    def _taken_over(self, made: Made) -> Batch:
+        """The batch for the queue in which the trainer computes, which waits until it is there; the loop does not."""
+        if made.copied is not None:
+            computing = torch.cuda.current_stream(self._device)
+            computing.wait_event(made.copied)
+            for tensor in made.batch.tensors().values():
+                tensor.record_stream(computing)  # so that its memory is not given away while it is read
+        return made.batch
 
 
-def _pinned(batch: Batch) -> Batch:
-    """The batch in memory from which a GPU copies while it computes."""
-    if not torch.cuda.is_available():
-        return batch
-    return replace(batch, **{each.name: getattr(batch, each.name).pin_memory() for each in fields(batch)})
+def _queue(device: torch.device) -> torch.cuda.Stream:
+    """A queue of the GPU beside the one in which the trainer computes."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

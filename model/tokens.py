@@ -14,7 +14,8 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int32, Int64
+import pyarrow.compute as pc
+from jaxtyping import Bool, Int32, Int64
 from tqdm import tqdm
 from transformers import CLIPTokenizer
 
@@ -25,6 +26,12 @@ from kgstore.projection import Projection
 _MERGES = 49152 - 256 - 2
 
 _CHUNK = 8192
+
+#: Raised whenever the files of TextTokens change; those of another format are made anew.
+_FORMAT = 2
+
+#: Tokens of a text that holds no word: start and end.
+NO_WORD = 2
 
 _WANTED = "Name a folder with tokenizer.json, or with vocab.json and merges.txt."
 
@@ -76,23 +83,28 @@ class Tokenizer:
 class TextTokens:
     """The tokens of all texts of a projection, mapped. An entity without a text has its name as its one text.
 
-    Texts are numbered in a row: those of entity n are `owner[n]` to `owner[n + 1]`.
+    Texts are numbered in a row: those of entity n are `owner[n]` to `owner[n + 1]`. `described` are the entities that
+    have texts of their own; a blank one is none.
     """
 
     def __init__(self, directory: Path) -> None:
         self.flat: Int32[np.ndarray, " t"] = np.load(directory / "tokens.npy", mmap_mode="r", allow_pickle=False)
         self.offsets: Int64[np.ndarray, " q_1"] = np.load(directory / "offsets.npy", mmap_mode="r", allow_pickle=False)
         self.owner: Int64[np.ndarray, " n_1"] = np.load(directory / "owner.npy", mmap_mode="r", allow_pickle=False)
+        self.described: Bool[np.ndarray, " n"] = np.load(directory / "described.npy", mmap_mode="r", allow_pickle=False)
+
+    def lengths(self, texts: Int64[np.ndarray, " q"]) -> Int64[np.ndarray, " q"]:
+        """How many tokens these texts have, with start and end."""
+        return self.offsets[texts + 1] - self.offsets[texts]
 
     def padded(self, texts: Int64[np.ndarray, " q"]) -> tuple[Int64[np.ndarray, "q l"], Int64[np.ndarray, " q"]]:
         """Tokens of these texts, padded with zeros to the longest of them, and their lengths."""
-        start = self.offsets[texts]
-        return _padded(self.flat, start, self.offsets[texts + 1] - start)
+        return _padded(self.flat, self.offsets[texts], self.lengths(texts))
 
 
 def text_tokens(projection: Projection, tokenizer: Tokenizer, context: int, *, progress: bool = False) -> TextTokens:
     """The tokens of a projection's texts: encoded once, into the projection's folder, and mapped from then on."""
-    directory = projection.directory / f"tokens-{tokenizer.fingerprint}-{context}"
+    directory = projection.directory / f"tokens-{_FORMAT}-{tokenizer.fingerprint}-{context}"
     if not directory.is_dir():
         aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
@@ -107,7 +119,7 @@ def text_tokens(projection: Projection, tokenizer: Tokenizer, context: int, *, p
 
 
 def _write_tokens(projection: Projection, tokenizer: Tokenizer, context: int, directory: Path, progress: bool) -> None:
-    texts, owner = _descriptions(projection)
+    texts, owner, described = _descriptions(projection)
     parts, lengths = [], []
     with tqdm(total=len(texts), desc="tokens", unit=" texts", unit_scale=True, disable=not progress) as bar:
         for start in range(0, len(texts), _CHUNK):
@@ -119,19 +131,23 @@ def _write_tokens(projection: Projection, tokenizer: Tokenizer, context: int, di
     np.save(directory / "tokens.npy", np.concatenate(parts))
     np.save(directory / "offsets.npy", np.concatenate([[0], np.cumsum(np.concatenate(lengths))]))
     np.save(directory / "owner.npy", owner)
+    np.save(directory / "described.npy", described)
 
 
-def _descriptions(projection: Projection) -> tuple[pa.LargeStringArray, Int64[np.ndarray, " n_1"]]:
-    """All texts in a row, the name standing in where an entity has none, and where each entity's begin."""
+def _descriptions(
+    projection: Projection,
+) -> tuple[pa.LargeStringArray, Int64[np.ndarray, " n_1"], Bool[np.ndarray, " n"]]:
+    """All texts in a row, the name standing in where an entity has none, where each entity's begin, and who has any."""
     offsets, texts = projection.all_texts
-    counts = np.diff(offsets)
+    said = pc.not_equal(pc.utf8_trim_whitespace(texts), "").to_numpy(zero_copy_only=False)
+    counts = np.diff(np.concatenate([[0], np.cumsum(said)])[offsets])
     owner = np.concatenate([[0], np.cumsum(np.maximum(counts, 1))])
-    described = np.repeat(counts > 0, np.maximum(counts, 1))
+    by_texts = np.repeat(counts > 0, np.maximum(counts, 1))
     source = np.empty(owner[-1], np.int64)
-    source[described] = np.arange(offsets[0], offsets[-1])
-    source[~described] = len(texts) + np.flatnonzero(counts == 0)
+    source[by_texts] = offsets[0] + np.flatnonzero(said[offsets[0] : offsets[-1]])
+    source[~by_texts] = len(texts) + np.flatnonzero(counts == 0)
     both = pa.concat_arrays([texts, projection.all_names])
-    return both.take(pa.array(source)), owner
+    return both.take(pa.array(source)), owner, counts > 0
 
 
 def _padded(

@@ -1,7 +1,8 @@
 """The run folder, written by the trainer and read by the app; they share nothing else.
 
     config.json       what the run was told
-    metrics.jsonl     one object a step: step, seconds, loss, its terms, samples_per_second, wait_share, memory_mb, lr
+    metrics.jsonl     one object a step: step, seconds, loss, its terms, samples_per_second, wait_share,
+                      broken_pictures (met so far), memory_mb, lr
     status.json       state, step, steps, heartbeat, pid, host, message
     checkpoints/      step-N/, see model/checkpoint.py
     results.json      what the evaluation found

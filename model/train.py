@@ -48,14 +48,15 @@ def train(
     run: RunWriter,
     *,
     waited: Callable[[], float] = lambda: 0.0,
+    broken: Callable[[], int] = lambda: 0,
     stopping: Callable[[], bool] = lambda: False,
 ) -> int:
     """Trains until config.steps are done or `stopping`; returns how many are. A batch's step counts from 0.
 
-    `waited` are the seconds that the batches have been waited for so far.
+    `waited` are the seconds that the batches have been waited for so far, `broken` the pictures that did not decode.
     """
     weights, device = config.weights, next(model.parameters()).device
-    log = Log(run, config, waited)
+    log = Log(run, config, waited, broken)
     done = run.status.step
     model.train()
     for step, batch in batches:
@@ -87,8 +88,10 @@ def train(
 class Log:
     """Metrics of every step, fetched from the device and written some steps at a time, and the progress bar."""
 
-    def __init__(self, run: RunWriter, config: TrainConfig, waited: Callable[[], float]) -> None:
-        self.run, self.waited = run, waited
+    def __init__(
+        self, run: RunWriter, config: TrainConfig, waited: Callable[[], float], broken: Callable[[], int]
+    ) -> None:
+        self.run, self.waited, self.broken = run, waited, broken
         self.rows: list[dict[str, float]] = []
         self.losses: list[dict[str, Tensor]] = []
         self.before = _last_seconds(run)
@@ -106,6 +109,7 @@ class Log:
                 "seconds": self.before + now - self.began,
                 "samples_per_second": samples / (now - self.last),
                 "wait_share": (waited - self.waited_before) / (now - self.last),
+                "broken_pictures": self.broken(),
                 "lr": rate,
             }
         )
@@ -125,7 +129,10 @@ class Log:
                 )
         self.run.log(self.rows)
         speed = sum(row["samples_per_second"] for row in self.rows) / len(self.rows)
-        self.bar.set_postfix({"loss": f"{self.rows[-1]['loss']:.3f}", "samples/s": f"{speed:.0f}"})
+        shown = {"loss": f"{self.rows[-1]['loss']:.3f}", "samples/s": f"{speed:.0f}"}
+        if broken := self.rows[-1]["broken_pictures"]:
+            shown["broken pictures"] = f"{broken:,}"
+        self.bar.set_postfix(shown)
         self.rows, self.losses = [], []
 
     def close(self) -> None:
@@ -182,6 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 job.config,
                 run,
                 waited=lambda: job.stream.waited,
+                broken=lambda: len(job.stream.views.pictures.failed),
                 stopping=stop,
             )
             if done < job.config.steps:

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int64, UInt8
 
 from kgstore.images import ImageRoots, Region
 from kgstore.projection import Projection
+from model.augment import random_crops
 from model.batch import Batch, TripleSample
 from model.permutation import uniform
-from model.pictures import pictures_of
+from model.picture_cache import cached_pictures
+from model.pictures import LivePictures, Pictures, references_of
 from model.sampler import IMAGE_OF
-from model.tokens import Tokenizer, text_tokens
+from model.tokens import NO_WORD, Tokenizer, text_tokens
+
+
+class Shown(NamedTuple):
+    """What shows each entity of a step: a picture, or the text of this number in `Views.texts`."""
+
+    is_picture: Bool[np.ndarray, " n"]
+    pixels: UInt8[np.ndarray, "p 3 s s"]
+    text: Int64[np.ndarray, " q"]
 
 
 class Views:
-    """Pictures and tokens of a projection, decoded and encoded once, and which of them shows an entity at a step.
+    """Pictures and tokens of a projection, and which of them shows an entity at a step. May be used by several threads.
 
     [D] An entity with pictures and texts is shown by a picture with probability `picture_share`, and by any one of its
-    several pictures or texts; the choice is a function of (seed, step, entity). An entity without either, or whose
-    pictures do not decode, is shown by its texts, else by its name: `by_name` counts those that have no more than that.
+    several pictures or texts; the choice is a function of (seed, step, entity). Pictures are decoded once into a cache,
+    or, if `live`, whenever they are shown; one that does not decode then makes room for another picture of its entity,
+    or for a text. An entity without either is shown by its name: `by_name` counts those that have no more than that,
+    `by_nothing` those of them whose name holds no word either. With `augment` a picture is shown by a random crop of
+    at least that part of its area.
     """
 
     def __init__(
@@ -35,19 +52,26 @@ class Views:
         cache: str | Path,
         roots: ImageRoots | None = None,
         region: Region = "crop",
+        live: bool = False,
+        augment: float = 0.0,
         picture_share: float = 0.5,
         seed: int = 0,
         progress: bool = False,
     ) -> None:
         self.projection = projection
         self.picture_share = picture_share
+        self.augment = augment
         self.seed = seed
         roots = roots or ImageRoots(projection.image_roots).replaced()
-        self.pictures = pictures_of(projection, roots, side, cache, region=region, progress=progress)
+        self.pictures: Pictures
+        if live:
+            self.pictures = LivePictures(projection, roots, side, region)
+        else:
+            self.pictures = cached_pictures(projection, roots, side, cache, region=region, progress=progress)
         self.texts = text_tokens(projection, tokenizer, context, progress=progress)
-        offsets, _ = projection.all_texts
-        self._has_texts = np.diff(offsets) > 0
-        self.by_name = int((~self._has_texts & (np.diff(self.pictures.offsets) == 0)).sum())
+        only_name = ~self.texts.described & ~_with_pictures(projection, self.pictures.failed)
+        self.by_name = int(only_name.sum())
+        self.by_nothing = int((self.texts.lengths(self.texts.owner[:-1][only_name]) <= NO_WORD).sum())
         self._relation_tokens, self._relation_lengths = tokenizer.encode(
             [relation.text for relation in projection.relations], context
         )
@@ -57,14 +81,14 @@ class Views:
         edges = sample.neighbourhood
         entities, (head, tail, edge_head, edge_tail) = _local(sample.head, sample.tail, edges.head, edges.tail)
         relations, (relation, edge_relation) = _local(sample.relation, edges.relation)
-        is_picture, view = self._choose(entities, sample.step)
+        is_picture, pixels, text = self._shown(entities, sample.step)
         row = np.empty(len(entities), np.int64)
         row[is_picture] = np.arange(is_picture.sum())
         row[~is_picture] = np.arange((~is_picture).sum())
-        tokens, lengths = self.texts.padded(view[~is_picture])
+        tokens, lengths = self.texts.padded(text)
         relation_lengths = self._relation_lengths[relations]
         arrays = {
-            "pixels": self.pictures.pixels[self.pictures.rows[view[is_picture]]],
+            "pixels": pixels,
             "tokens": tokens,
             "lengths": lengths,
             "is_picture": is_picture,
@@ -82,19 +106,45 @@ class Views:
             "edge_relation": edge_relation,
             "edge_tail": edge_tail,
         }
+        if self.augment:
+            arrays["crops"] = random_crops(self.seed, sample.step, entities[is_picture], self.augment)
         return Batch(**{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})
 
-    def _choose(
-        self, entities: Int64[np.ndarray, " n"], step: int
-    ) -> tuple[Bool[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
-        """Whether a picture shows the entity, and which: a number of `pictures.rows`, or of a text of `texts`."""
-        first_picture, first_text = self.pictures.offsets[entities], self.texts.owner[entities]
-        pictures = self.pictures.offsets[entities + 1] - first_picture
-        texts = self.texts.owner[entities + 1] - first_text
+    def _shown(self, entities: Int64[np.ndarray, " n"], step: int) -> Shown:
+        pictures = self.pictures.offsets[entities + 1] - self.pictures.offsets[entities]
         either = uniform(self.seed, step, entities, 0) < self.picture_share
-        is_picture = (pictures > 0) & (either | ~self._has_texts[entities])
-        which = uniform(self.seed, step, entities, 1) * np.where(is_picture, pictures, texts)
-        return is_picture, np.where(is_picture, first_picture, first_text) + which.astype(np.int64)
+        is_picture = (pictures > 0) & (either | ~self.texts.described[entities])
+        pixels, decoded = self._pixels(entities[is_picture], step)
+        is_picture[is_picture] = decoded
+        first = self.texts.owner[entities]
+        texts = self.texts.owner[entities + 1] - first
+        text = first + (uniform(self.seed, step, entities, 1) * texts).astype(np.int64)
+        return Shown(is_picture, pixels[decoded], text[~is_picture])
+
+    def _pixels(
+        self, entities: Int64[np.ndarray, " p"], step: int
+    ) -> tuple[UInt8[np.ndarray, "p 3 s s"], Bool[np.ndarray, " p"]]:
+        """A picture of each entity, any one that decodes, and whether one did.
+
+        What is shown for a broken picture is the next one of its entity: it depends on the files alone, not on which
+        were found broken before, so that a run that goes on sees the same.
+        """
+        first = self.pictures.offsets[entities]
+        count = self.pictures.offsets[entities + 1] - first
+        chosen = (uniform(self.seed, step, entities, 1) * count).astype(np.int64)
+        pixels, decoded = self.pictures.take(first + chosen)
+        turn = 1
+        while len(again := np.flatnonzero(~decoded & (turn < count))):
+            pixels[again], decoded[again] = self.pictures.take(first[again] + (chosen[again] + turn) % count[again])
+            turn += 1
+        return pixels, decoded
+
+
+def _with_pictures(projection: Projection, failed: Iterable[str]) -> Bool[np.ndarray, " n"]:
+    """Which entities have a picture that is not among the failed ones."""
+    offsets, references = references_of(projection)
+    good = ~pc.is_in(references, value_set=pa.array(list(failed), pa.large_string())).to_numpy(zero_copy_only=False)
+    return np.diff(np.concatenate([[0], np.cumsum(good)])[offsets]) > 0
 
 
 def _local(*numbers: np.ndarray) -> tuple[Int64[np.ndarray, " n"], list[np.ndarray]]:
