@@ -6,7 +6,7 @@ import argparse
 import sys
 from types import ModuleType
 
-from ingest import captions, conceptnet, triples, visual_genome, world, wordnet_images
+from ingest import captions, conceptnet, triples, visual_genome, vrd, world, wordnet_images
 from ingest.load import count, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
@@ -19,6 +19,7 @@ SOURCES: dict[str, ModuleType] = {
     "captions": captions,
     "conceptnet": conceptnet,
     "visual-genome": visual_genome,
+    "vrd": vrd,
 }
 
 
