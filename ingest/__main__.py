@@ -6,7 +6,7 @@ import argparse
 import sys
 from types import ModuleType
 
-from ingest import captions, conceptnet, triples, visual_genome, vrd, world, wordnet_images
+from ingest import captions, conceptnet, triples, visual_genome, vrd, wordnet_images, world
 from ingest.load import count, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
