@@ -6,7 +6,7 @@ import argparse
 import sys
 from types import ModuleType
 
-from ingest import captions, conceptnet, triples, visual_genome, vrd, wordnet_images, world
+from ingest import captions, conceptnet, triples, visual_genome, visualsem, vrd, wordnet_images, world
 from ingest.load import count, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
@@ -20,6 +20,7 @@ SOURCES: dict[str, ModuleType] = {
     "conceptnet": conceptnet,
     "visual-genome": visual_genome,
     "vrd": vrd,
+    "visualsem": visualsem,
 }
 
 

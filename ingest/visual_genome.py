@@ -59,7 +59,7 @@ RELATIONS = (
     Relation("PART_OF", "part of"),
     Relation("IS_A", "is a"),
     Relation("DEPICTS", "depicts"),
-    Relation("HAS_ATTRIBUTE", "has attribute"),
+    Relation("HAS_ATTRIBUTE", "has the attribute"),
     Relation("IMAGE_OF", "image of"),
     Relation("CAPTION_OF", "caption of"),
 )
