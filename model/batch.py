@@ -33,6 +33,14 @@ class Neighbourhood:
 
 
 @dataclass(frozen=True)
+class Negatives:
+    """Entities that make a triple of the batch false in the place of its head or of its tail; -1: there is none."""
+
+    head: np.ndarray  # int64 [b, k]
+    tail: np.ndarray  # int64 [b, k]
+
+
+@dataclass(frozen=True)
 class TripleSample:
     """A drawn batch of triples and the neighbourhood of their tails, in global numbers; no pictures or words yet."""
 
@@ -41,6 +49,9 @@ class TripleSample:
     relation: np.ndarray  # int64 [b]
     tail: np.ndarray  # int64 [b]
     neighbourhood: Neighbourhood
+    # int64 [b]: pictures of one number, if it is not -1, show the same fact, so no caption of one is false of another
+    fact: np.ndarray | None = None
+    negatives: Negatives | None = None
 
 
 @dataclass(frozen=True)

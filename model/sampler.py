@@ -6,36 +6,47 @@ A batch is a pure function of (seed, step): any number of workers, or a run that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
 
-from kgstore.errors import KgError
-from kgstore.projection import Projection
-from kgstore.values import SPLITS
+from kgstore.projection import Projection, open_projection
 from model.batch import Neighbourhood, TripleSample
-from model.permutation import permuted
+from model.derived import derived
+from model.negatives import Corruption
+from model.neighbours import draw_by_weight, draw_evenly, looked_up, running_sums, unmet
+from model.parts import IMAGE_OF, parts_of
+from model.permutation import Purpose, mix, permuted
+from model.training_edges import BadSampling, TrainingEdges
 
-#: The relation of a picture to its caption.
-IMAGE_OF = "IMAGE_OF"
+__all__ = ["IMAGE_OF", "BadSampling", "Sampler"]
 
-_TRAIN = SPLITS.index("train")
-
-
-class BadSampling(KgError, ValueError):
-    """A way of sampling that the projection cannot serve."""
+_NONE = np.empty(0, np.int64)
 
 
 class Sampler:
     """Draws training batches.
 
-    `shares` gives a relation type its part of each batch, {"IMAGE_OF": 0.5}; the rest is drawn evenly from all other
-    triples, and from all triples if `shares` is empty. Within an epoch (a pass over such a group) no triple comes
-    twice. A share of IMAGE_OF goes through the pictures and takes one caption of each, so that a batch shows no
-    picture twice.
+    `shares` gives a relation type its part of each batch, {"IMAGE_OF": 0.5}, and `source_shares` what a source
+    asserts, of other types; the rest is drawn evenly from all other triples, and from all triples if there are no
+    shares. Within an epoch (a pass over such a part) no triple comes twice. A share of IMAGE_OF goes through the
+    pictures and takes one caption of each, so that a batch shows no picture twice.
+
+    `compose` says how much of a part comes in groups of about `group_size` samples that the graph says are easily
+    confused. Of the part of IMAGE_OF: "pictures", in which two things of the same looks stand in different relations.
+    Of the other parts: "head", triples of one head; "relation", of one relation; "siblings", of one relation whose
+    heads are of one class. The rest of a part is drawn evenly.
 
     `fanout` bounds the incoming edges drawn per entity, hop by hop; an entity is expanded once, at the hop where it
-    is first met. Triples held out of training are in no batch and in no neighbourhood, whatever the projection holds.
+    is first met. With `by_weight` edges are drawn one after the other with chances in proportion to their weights,
+    else evenly; without replacement either way. Triples held out of training are in no batch and in no neighbourhood,
+    whatever the projection holds.
+
+    `negatives` heads and as many tails are drawn of each triple that would make it false, with `typed_negatives` from
+    the heads and tails that its relation has.
+
+    A sampler may be used by several threads. Pickled, it opens its projection anew where it is unpickled.
     """
 
     def __init__(
@@ -44,203 +55,114 @@ class Sampler:
         *,
         batch_size: int,
         shares: Mapping[str, float] | None = None,
+        source_shares: Mapping[str, float] | None = None,
+        compose: Mapping[str, float] | None = None,
+        group_size: int = 3,
         fanout: Sequence[int] = (4, 4),
+        by_weight: bool = False,
+        negatives: int = 0,
+        typed_negatives: bool = False,
         seed: int = 0,
     ) -> None:
         if batch_size < 1:
             raise BadSampling(f"batch_size {batch_size} draws nothing; give 1 or more.")
         if any(count < 1 for count in fanout):
             raise BadSampling(f"fanout {tuple(fanout)} has a hop of less than 1; leave the hop out instead.")
+        if negatives < 0:
+            raise BadSampling(f"negatives {negatives} cannot be drawn; give 0 or more.")
         self.projection = projection
         self.batch_size = batch_size
         self.fanout = tuple(fanout)
         self.seed = seed
-        self._edges = _TrainingEdges(projection)
-        self._groups = _groups(projection, self._edges, shares or {}, batch_size)
+        self._options: dict[str, Any] = {
+            "batch_size": batch_size,
+            "shares": dict(shares or {}),
+            "source_shares": dict(source_shares or {}),
+            "compose": dict(compose or {}),
+            "group_size": group_size,
+            "fanout": self.fanout,
+            "by_weight": by_weight,
+            "negatives": negatives,
+            "typed_negatives": typed_negatives,
+            "seed": seed,
+        }
+        self._edges = TrainingEdges(projection)
+        self._parts = parts_of(self._edges, batch_size, shares or {}, source_shares or {}, compose or {}, group_size)
+        self._sums = _sums(self._edges) if by_weight else None
+        self._corruption = Corruption(self._edges, negatives, typed_negatives) if negatives else None
 
     def sample(self, step: int) -> TripleSample:
         """The batch of one step; entities and relations in the projection's numbers."""
-        drawn = [group.draw(self.seed, number, step) for number, group in enumerate(self._groups)]
-        edges = np.concatenate(drawn)
-        edges = edges[np.random.default_rng((self.seed, step, 0)).permutation(len(edges))]
+        edges, fact = self._triples(step)
         head, relation, tail = self._edges.triples(edges)
-        seeds = np.unique(tail)
         excluded = self._edges.with_inverses(edges, head, tail)
-        return TripleSample(step, head, relation, tail, self.neighbourhood(seeds, excluded, (self.seed, step)))
+        neighbourhood = self.neighbourhood(tail, excluded, (self.seed, step))
+        negatives = self._corruption.draw(head, relation, tail, (self.seed, step)) if self._corruption else None
+        return TripleSample(step, head, relation, tail, neighbourhood, fact, negatives)
 
     def neighbourhood(
-        self, seeds: Int64[np.ndarray, " k"], excluded: Int64[np.ndarray, " x"], key: tuple[int, ...]
+        self,
+        seeds: Int64[np.ndarray, " k"],
+        excluded: Int64[np.ndarray, " x"] = _NONE,
+        key: tuple[int, ...] = (0,),
     ) -> Neighbourhood:
-        """The incoming edges of distinct `seeds`, hop by hop, without the training edges `excluded` (ascending)."""
-        hops: list[np.ndarray] = []
-        met = frontier = seeds
+        """The incoming edges of `seeds`, hop by hop, without the training edges `excluded` (ascending).
+
+        What is drawn for an entity is a function of `key` and the entity alone. Raises BadSampling for a seed that is
+        no entity's number.
+        """
+        beyond = np.flatnonzero((seeds < 0) | (seeds >= self.projection.entity_count))
+        if len(beyond):
+            raise BadSampling(
+                f"Seed {seeds[beyond[0]]} is no entity: the projection numbers its entities from 0 to "
+                f"{self.projection.entity_count - 1}; projection.numbers(ids) tells their numbers."
+            )
+        word = mix(Purpose.NEIGHBOURS, *key)[0]
+        hops = [(_NONE, _NONE, _NONE)]
+        met = frontier = unmet(np.ascontiguousarray(seeds), _NONE)
         for hop, fanout in enumerate(self.fanout, start=1):
-            rng = np.random.default_rng((*key, hop))
-            hops.append(draw_incoming(self._edges.offsets, frontier, fanout, excluded, rng))
+            hops.append(self._incoming(frontier, fanout, excluded, word))
             if hop < len(self.fanout):
-                heads = np.unique(self._edges.head[hops[-1]])
-                frontier = heads[~_contained(heads, met)].astype(np.int64)
-                met = np.sort(np.concatenate([met, frontier]), kind="stable")
-        return Neighbourhood(*self._edges.triples(np.concatenate(hops) if hops else np.empty(0, np.int64)))
+                frontier = unmet(hops[-1][0], met)
+                met = np.concatenate([met, frontier])
+        return Neighbourhood(*(np.concatenate(column) for column in zip(*hops, strict=True)))
+
+    def _triples(self, step: int) -> tuple[Int64[np.ndarray, " b"], Int64[np.ndarray, " b"]]:
+        """The training edges of a batch, shuffled, and the fact that each was grouped by."""
+        drawn = [part.draw(self.seed, number, step) for number, part in enumerate(self._parts)]
+        edges, fact = (np.concatenate(column) for column in zip(*drawn, strict=True))
+        order = permuted(np.arange(len(edges)), len(edges), (Purpose.SHUFFLE, self.seed, step))
+        return edges[order], fact[order]
+
+    def _incoming(
+        self, frontier: Int64[np.ndarray, " k"], fanout: int, excluded: Int64[np.ndarray, " x"], word: np.uint64
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Heads, relations and tails of the edges drawn for entities that are expanded."""
+        graph = self._edges
+        if self._sums is None:
+            edges, tail = draw_evenly(graph.offsets, frontier, frontier, fanout, excluded, word)
+        else:
+            edges, tail = draw_by_weight(
+                graph.offsets, frontier, frontier, graph.weight, self._sums, fanout, excluded, word
+            )
+        return (*looked_up(graph.head, graph.relation, edges), tail)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (type(self), str(self.projection.directory), self._options)
 
 
-def draw_incoming(
-    offsets: Int64[np.ndarray, " n_1"],
-    entities: Int64[np.ndarray, " k"],
-    fanout: int,
-    excluded: Int64[np.ndarray, " x"],
-    rng: np.random.Generator,
-) -> Int64[np.ndarray, " e"]:
-    """At most `fanout` incoming edges of each entity: every set of that many is equally likely, no edge comes twice.
-
-    Edges of an entity are numbered `offsets[n]` to `offsets[n + 1]`; `excluded` edges (ascending) are never drawn.
-    Ranks among the edges that remain are drawn first, all of them or a sample by Floyd's algorithm; then each is moved
-    past the excluded edges before it. Cost: edges drawn, plus fanout squared per entity of higher degree.
-    """
-    start = offsets[entities]
-    before = np.searchsorted(excluded, start)  # excluded edges of all earlier entities
-    free = offsets[entities + 1] - start - (np.searchsorted(excluded, offsets[entities + 1]) - before)
-    few, many = np.flatnonzero(free <= fanout), np.flatnonzero(free > fanout)
-    owner = np.concatenate([np.repeat(few, free[few]), np.repeat(many, fanout)])
-    ranks = np.concatenate([_ranges(free[few]), _floyd(free[many], fanout, rng).ravel()])
-    edges: Int64[np.ndarray, " e"] = start[owner] + ranks
-    if len(excluded):
-        # The i-th excluded edge x has x - i free edges before it: it stands before rank k of its entity's free ones
-        # if it is not more than that many edges away.
-        passed = np.searchsorted(excluded - np.arange(len(excluded)), edges - before[owner], side="right")
-        edges = edges + passed - before[owner]
-    return edges
+def _reopened(kind: type[Sampler], directory: str, options: Mapping[str, Any]) -> Sampler:
+    return kind(open_projection(directory), **options)
 
 
-def _floyd(sizes: Int64[np.ndarray, " k"], count: int, rng: np.random.Generator) -> Int64[np.ndarray, "k c"]:
-    """`count` distinct numbers below each size (each larger than `count`), every set equally likely (Floyd 1987)."""
-    picks = np.empty((count if len(sizes) else 0, len(sizes)), np.int64)
-    for turn in range(len(picks)):
-        last = sizes - count + turn
-        pick = (rng.random(len(sizes)) * (last + 1)).astype(np.int64)
-        taken = (picks[:turn] == pick).any(axis=0)
-        picks[turn] = np.where(taken, last, pick)
-    return picks.T
-
-
-def _ranges(lengths: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " e"]:
-    """0, 1, ... up to each length, one range after the other."""
-    ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-
-
-def _contained(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:
-    if not len(ascending):
-        return np.zeros(len(numbers), bool)
-    return ascending[np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)] == numbers
-
-
-class _TrainingEdges:
-    """The projection's edges without those held out: its own mapped arrays if all are for training, else a copy.
-
-    Edges keep the projection's order, so incoming edges of an entity are a range, as are those of one (head, tail).
-    """
-
-    def __init__(self, projection: Projection) -> None:
-        kept = np.flatnonzero(projection.split == _TRAIN)
-        if not len(kept):
-            raise BadSampling("The projection holds no triple for training; project a recipe whose splits say train.")
-        self.head: np.ndarray = projection.head
-        self.relation: np.ndarray = projection.relation
-        self.tail: np.ndarray = projection.tail
-        self.keys: np.ndarray = projection.keys
-        self.offsets: np.ndarray = projection.in_offsets
-        self._projection = projection
-        if len(kept) < projection.edge_count:
-            self.head, self.relation, self.tail = self.head[kept], self.relation[kept], self.tail[kept]
-            self.keys = self.keys[kept]
-            self.offsets = np.searchsorted(kept, projection.in_offsets)
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def triples(self, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return tuple(array[edges].astype(np.int64) for array in (self.head, self.relation, self.tail))
-
-    def with_inverses(self, edges: np.ndarray, head: np.ndarray, tail: np.ndarray) -> Int64[np.ndarray, " x"]:
-        """These edges and all that run from their tails to their heads, of whatever type, ascending and once each."""
-        lowest = self._projection.packed(tail, 0, head)
-        start = np.searchsorted(self.keys, lowest)
-        lengths = np.searchsorted(self.keys, lowest + len(self._projection.relations)) - start
-        inverses = np.repeat(start, lengths) + _ranges(lengths)
-        return np.unique(np.concatenate([edges, inverses]))
-
-
-class _Triples:
-    """A group of triples of which each batch takes the same number, without repeats within an epoch."""
-
-    def __init__(self, edges: np.ndarray | None, size: int, count: int) -> None:
-        self.edges, self.size, self.count = edges, size, count
-
-    def draw(self, seed: int, number: int, step: int) -> Int64[np.ndarray, " c"]:
-        places = _places(self.size, self.count, (seed, number), step)
-        return places if self.edges is None else self.edges[places]
-
-
-class _Pictures:
-    """A group of image-text triples, drawn by picture: each picture once in an epoch, with any one of its captions."""
-
-    def __init__(self, edges: np.ndarray, pictures: np.ndarray, count: int) -> None:
-        order = np.argsort(pictures, kind="stable")
-        _, self.start, self.captions = np.unique(pictures[order], return_index=True, return_counts=True)
-        self.edges, self.count = edges[order], count
-
-    def draw(self, seed: int, number: int, step: int) -> Int64[np.ndarray, " c"]:
-        places = _places(len(self.start), self.count, (seed, number), step)
-        which = np.random.default_rng((seed, step, 0, number)).random(self.count) * self.captions[places]
-        return self.edges[self.start[places] + which.astype(np.int64)]
-
-
-def _places(size: int, count: int, key: tuple[int, ...], step: int) -> Int64[np.ndarray, " c"]:
-    """`count` places below `size`. Steps walk through a new permutation per epoch and leave out what fills no batch."""
-    if count > size:  # a group smaller than its part of one batch: as many passes as that takes
-        turns = step * count + np.arange(count)
-        return np.concatenate(
-            [
-                permuted(turns[turns // size == epoch] % size, size, (*key, int(epoch)))
-                for epoch in np.unique(turns // size)
-            ]
+def _sums(edges: TrainingEdges) -> np.ndarray:
+    """Running sums of the weights of each entity's edges. Raises BadSampling for a weight that cannot be a chance."""
+    bad = np.flatnonzero(~((edges.weight >= 0) & (edges.weight < np.inf)))
+    if len(bad):
+        head, _, tail = edges.triples(bad[:1])
+        names = edges.projection.entity_ids([int(head[0]), int(tail[0])])
+        raise BadSampling(
+            f"{len(bad):,} triples have a weight that is negative or no number, such as {edges.weight[bad[0]]} from "
+            f"{names[0]} to {names[1]}; filter them in the recipe (WHERE r.weight >= 0), or draw evenly."
         )
-    epoch, turn = divmod(step, size // count)
-    return permuted(turn * count + np.arange(count), size, (*key, epoch))
-
-
-def _groups(
-    projection: Projection, edges: _TrainingEdges, shares: Mapping[str, float], batch_size: int
-) -> list[_Triples | _Pictures]:
-    if any(share < 0 for share in shares.values()) or sum(shares.values()) > 1 + 1e-9:
-        raise BadSampling(f"shares {dict(shares)} must be 0 or more each and 1 or less together.")
-    types = np.array([relation.type for relation in projection.relations])
-    groups: list[_Triples | _Pictures] = []
-    for type_, count in _counts(shares, batch_size).items():
-        members = np.flatnonzero(np.isin(edges.relation, np.flatnonzero(types == type_)))
-        if not len(members):
-            raise BadSampling(
-                f"shares asks for {type_}, of which the projection has no triple; name some of {', '.join(types)}."
-            )
-        if count and type_ == IMAGE_OF:
-            groups.append(_Pictures(members, edges.head[members], count))
-        elif count:
-            groups.append(_Triples(members, len(members), count))
-    rest = batch_size - sum(group.count for group in groups)
-    if rest and shares:
-        others = np.flatnonzero(~np.isin(edges.relation, np.flatnonzero(np.isin(types, list(shares)))))
-        if not len(others):
-            raise BadSampling(
-                f"shares {dict(shares)} leave a rest, but the projection has no other triples; make it 1."
-            )
-        groups.append(_Triples(others, len(others), rest))
-    elif rest:
-        groups.append(_Triples(None, len(edges), rest))
-    return groups
-
-
-def _counts(shares: Mapping[str, float], batch_size: int) -> dict[str, int]:
-    """Whole numbers of triples by type, rounded so that together they keep to the sum of the shares."""
-    ends = np.rint(np.cumsum([0.0, *shares.values()]) * batch_size).astype(int)
-    return {type_: int(count) for type_, count in zip(shares, np.diff(ends), strict=True)}
+    return derived(edges.projection, "sums", lambda: {"sums": running_sums(edges.offsets, edges.weight)})["sums"]

@@ -12,8 +12,9 @@ from kgstore import open_store
 from kgstore.projection import Projection, open_projection, project
 from kgstore.recipes import load_recipe
 from model.batch import TripleSample
-from model.permutation import permuted, uniform
-from model.sampler import BadSampling, Sampler, draw_incoming
+from model.neighbours import draw_evenly
+from model.permutation import mix, permuted, uniform
+from model.sampler import BadSampling, Sampler
 from tests.sampling_graph import random_graph
 
 ALL = 10**9
@@ -121,9 +122,10 @@ def test_every_set_of_edges_is_as_likely_as_any_other() -> None:
     offsets, excluded, fanout, draws = np.array([0, 10, 10, 40, 43]), np.array([2, 3, 9, 12, 39]), 4, 20_000
     counts = np.zeros(43)
     sets: Counter[tuple[int, ...]] = Counter()
-    rng = np.random.default_rng(7)
-    for _ in range(draws):
-        edges = draw_incoming(offsets, np.array([2, 0, 3, 1]), fanout, excluded, rng)
+    entities = np.array([2, 0, 3, 1])
+    for key in mix(np.arange(draws)):
+        edges, tails = draw_evenly(offsets, entities, entities, fanout, excluded, key)
+        assert (np.searchsorted(offsets, edges, side="right") - 1 == tails).all()
         counts[edges] += 1
         sets[tuple(sorted(edges[edges < 10].tolist()))] += 1
     assert not counts[excluded].any()

@@ -1,0 +1,44 @@
+"""Arrays made from a projection, kept in its folder and mapped from then on by every process that needs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kgstore.projection import Projection
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def derived(projection: Projection, name: str, make: Callable[[], Arrays]) -> Arrays:
+    """The arrays of that name, made if they are not there. Where the folder cannot be written they stay in memory."""
+    directory = projection.directory / f"{name}-{projection.fingerprint}"
+    if not directory.is_dir():
+        arrays = make()
+        if not _kept(directory, arrays):
+            return arrays
+    return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray) for path in _files(directory)}
+
+
+def _kept(directory: Path, arrays: Arrays) -> bool:
+    aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        for name, array in arrays.items():
+            np.save(aside / f"{name}.npy", array, allow_pickle=False)
+        if not directory.is_dir():  # another process may have been faster
+            aside.rename(directory)
+    except OSError:
+        pass
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return directory.is_dir()
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.npy"))

@@ -1,0 +1,90 @@
+"""The edges of a projection that are for training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from kgstore.errors import KgError
+from kgstore.projection import Projection
+from kgstore.values import SPLITS
+from model.derived import Arrays, derived
+
+_TRAIN = SPLITS.index("train")
+
+
+class BadSampling(KgError, ValueError):
+    """A way of sampling that the projection cannot serve."""
+
+
+class TrainingEdges:
+    """The projection's edges without those held out: its own mapped arrays if all are for training, else a copy.
+
+    Edges keep the projection's order, (tail, head, relation), so incoming edges of an entity are a range, as are those
+    of one (head, tail).
+    """
+
+    head: np.ndarray  # int32 [e]
+    relation: np.ndarray  # int32 [e]
+    tail: np.ndarray  # int32 [e]
+    weight: np.ndarray  # float32 [e]
+    keys: np.ndarray  # int64 [e], ascending
+    offsets: np.ndarray  # int64 [n + 1]
+    source: np.ndarray | None  # [e], a number of `sources`
+
+    def __init__(self, projection: Projection) -> None:
+        self.projection = projection
+        self.types = np.array([relation.type for relation in projection.relations])
+        self.sources: Sequence[str] = getattr(projection, "sources", ())
+        names = ["head", "relation", "tail", "weight", "keys"]
+        if self.sources and getattr(projection, "source", None) is not None:
+            names.append("source")
+        arrays: Arrays = {name: getattr(projection, name) for name in names}
+        self.offsets = projection.in_offsets
+        if (projection.split != _TRAIN).any():
+            arrays = derived(projection, "training", lambda: _training(projection, arrays))
+            self.offsets = arrays["offsets"]
+        if not len(arrays["keys"]):
+            raise BadSampling("The projection holds no triple for training; project a recipe whose splits say train.")
+        self.source = None
+        for name in names:
+            setattr(self, name, arrays[name])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def triples(self, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return tuple(array[edges].astype(np.int64) for array in (self.head, self.relation, self.tail))
+
+    def with_inverses(self, edges: np.ndarray, head: np.ndarray, tail: np.ndarray) -> Int64[np.ndarray, " x"]:
+        """These edges and all that run from their tails to their heads, of whatever type, ascending and once each."""
+        lowest = self.projection.packed(tail, 0, head)
+        start = np.searchsorted(self.keys, lowest)
+        lengths = np.searchsorted(self.keys, lowest + len(self.types)) - start
+        inverses = np.repeat(start, lengths) + counted(lengths)
+        return np.unique(np.concatenate([edges, inverses]))
+
+    def of_types(self, types: Sequence[str]) -> np.ndarray:
+        """Which edges have one of these relation types."""
+        return np.isin(self.types, list(types))[self.relation]
+
+    def of_source(self, name: str) -> np.ndarray:
+        """Which edges that source asserts."""
+        if self.source is None or name not in self.sources:
+            known = ", ".join(self.sources) or "none; give the recipe a column `source`"
+            raise BadSampling(f"source_shares asks for {name}, of which the projection has no triple; it has {known}.")
+        return np.asarray(self.source == list(self.sources).index(name))
+
+
+def counted(lengths: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " e"]:
+    """0, 1, ... up to each length, one range after the other."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+
+
+def _training(projection: Projection, arrays: Arrays) -> Arrays:
+    kept = np.flatnonzero(projection.split == _TRAIN)
+    offsets = np.searchsorted(kept, projection.in_offsets).astype(np.int64)
+    return {**{name: array[kept] for name, array in arrays.items()}, "offsets": offsets}
