@@ -18,9 +18,10 @@ import pyarrow as pa
 
 from kgstore import merge
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
+from kgstore.neo4j_bulk import BulkWrite, gathered
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.neo4j_retract import retract
-from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, entities_of, triples_of
+from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, triples_of
 from kgstore.search import GOOD_ENOUGH, closeness, words_of
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import (
@@ -91,8 +92,10 @@ MATCH (t:Entity {id: row.tail})
 MERGE (h)-[r:<type> {words: row.properties.words}]->(t)
 ON CREATE SET r = row.properties
 WITH h, t, r, row.properties AS new
-WHERE r.weight <> new.weight OR r.sources <> new.sources OR r.origin <> new.origin OR r.split <> new.split
-   OR r.run <> new.run OR r.when <> new.when OR r.decision <> new.decision
+WHERE coalesce(r.weight, 1.0) <> new.weight OR coalesce(r.sources, []) <> new.sources
+   OR coalesce(r.origin, 'asserted') <> new.origin OR coalesce(r.split, 'train') <> new.split
+   OR coalesce(r.run, '') <> new.run OR coalesce(r.when, '') <> new.when
+   OR coalesce(r.decision, '') <> new.decision
    OR coalesce(r.score, 'none') <> coalesce(new.score, 'none')
    OR coalesce(r.text, '') <> new.text
 RETURN <triple>
@@ -235,6 +238,9 @@ class _Merged:
 class Neo4jStore:
     """A graph on a server. See kgstore.store.GraphStore for what the methods promise."""
 
+    #: What the server keeps in its heap until a commit, about 1 KB a relation; larger ones were not faster.
+    transaction_rows: int | None = 50_000
+
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._driver = Neo4jDriver(uri)
@@ -258,7 +264,37 @@ class Neo4jStore:
             written = _write_entities(transaction, distinct)
             for type_, group in merge.by_type(keyed.values()).items():
                 written += _write_triples(transaction, type_, group, merge.triple_change)
-            catalogue = _write_relations(transaction, relations, keyed)
+            catalogue = _write_relations(transaction, relations, (key.type for key in keyed))
+            marked = source is not None and _write_source(transaction, source)
+            _revise(transaction, written, catalogue or marked)
+            return written
+
+        return self._change(work)
+
+    def write_columns(
+        self,
+        entities: Iterable[pa.RecordBatch] = (),
+        triples: Iterable[pa.RecordBatch] = (),
+        relations: Sequence[Relation] = (),
+        source: Source | None = None,
+    ) -> Written:
+        # The transaction may be tried again, so what can be read only once is read before it.
+        entities, triples = list(entities), list(triples)
+
+        def work(transaction: Work) -> Written:
+            def merge_entities(rows: pa.Table) -> Written:
+                return _write_entities(transaction, merge.by_id(entities_of(column_rows(rows))))
+
+            def merge_triples(type_: str, rows: pa.Table) -> Written:
+                return _write_triples(transaction, type_, triples_of(column_rows(rows)), merge.triple_change)
+
+            bulk = BulkWrite(transaction, merge_entities, merge_triples)
+            written = Written()
+            for rows in gathered(entities):
+                written += bulk.entities(rows)
+            for rows in gathered(triples):
+                written += bulk.triples(rows)
+            catalogue = _write_relations(transaction, relations, bulk.types)
             marked = source is not None and _write_source(transaction, source)
             _revise(transaction, written, catalogue or marked)
             return written
@@ -296,7 +332,7 @@ class Neo4jStore:
             written = Written()
             for type_, group in merge.by_type(keyed.values()).items():
                 written += _write_triples(transaction, type_, group, merge.proposal_change)
-            _revise(transaction, written, _write_relations(transaction, (), keyed))
+            _revise(transaction, written, _write_relations(transaction, (), (key.type for key in keyed)))
             return written
 
         return self._change(work)
@@ -570,10 +606,10 @@ def _merge(transaction: Work, cypher: str, rows: Sequence[Mapping[str, object]])
     return _Merged(created, differing)
 
 
-def _write_relations(transaction: Work, relations: Sequence[Relation], triples: Iterable[TripleKey]) -> bool:
+def _write_relations(transaction: Work, relations: Sequence[Relation], types: Iterable[str]) -> bool:
     texts = {relation.type: relation.text for relation in reversed(relations)}
-    for key in triples:
-        texts.setdefault(key.type, relation_text(key.type))
+    for type_ in types:
+        texts.setdefault(type_, relation_text(type_))
     rows = [{"type": type_, "text": text} for type_, text in texts.items()]
     return bool(rows) and run_counting(transaction, MERGE_RELATIONS, {"rows": rows})[1] > 0
 
