@@ -7,7 +7,6 @@ returns only what was there and differs, which kgstore.merge then decides about.
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +19,15 @@ from kgstore import merge
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
 from kgstore.neo4j_bulk import BulkWrite, gathered
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
+from kgstore.neo4j_packed import entity_columns, triple_columns
 from kgstore.neo4j_retract import retract
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, triples_of
 from kgstore.search import GOOD_ENOUGH, closeness, words_of
-from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import (
     Decision,
     Direction,
     Entity,
+    Extent,
     Hit,
     NeighbourCount,
     Origin,
@@ -42,9 +42,8 @@ from kgstore.values import (
     relation_text,
 )
 
-#: Rows of one UNWIND, entities of one packed read, and elements of one packed list.
+#: Rows of one UNWIND, and elements of one packed list.
 BATCH = 10_000
-ENTITIES_READ = 20_000
 PACKED = 50_000
 CANDIDATES = 300
 WORDS_ASKED = 20
@@ -68,7 +67,12 @@ LOCK = (
     "MERGE (g:Graph {name: 'graph'}) ON CREATE SET g.id = $id, g.revision = 0 SET g.revision = g.revision "
     "RETURN g.revision"
 )
-SET_REVISION = "MATCH (g:Graph {name: 'graph'}) SET g.revision = g.revision + 1"
+#: The last revision that did more than add is remembered.
+SET_REVISION = (
+    "MATCH (g:Graph {name: 'graph'}) SET g.revision = g.revision + 1, "
+    "g.changed = CASE WHEN $changed THEN g.revision ELSE coalesce(g.changed, g.revision) END"
+)
+LAST_CHANGE = "OPTIONAL MATCH (g:Graph {name: 'graph'}) RETURN coalesce(g.changed, g.revision, 0)"
 REVISION = (
     "OPTIONAL MATCH (g:Graph {name: 'graph'}) RETURN coalesce(g.id, 'new'), coalesce(g.revision, 0), "
     "COUNT { (:Entity) }, COUNT { ()-->() }"
@@ -184,15 +188,6 @@ COUNT_KINDS = "MATCH (e:Entity) RETURN coalesce(e.kind, 'concept'), count(*)"
 COUNT_SOURCES = "MATCH (e:Entity) UNWIND e.sources AS s RETURN s, count(*)"
 COUNT_DECISIONS = "MATCH (:Entity)-[r]->(:Entity) WHERE r.origin = 'predicted' RETURN r.decision, count(*)"
 
-END_OF_RANGE = "MATCH (e:Entity) WHERE e.id > $after WITH e.id AS id ORDER BY id LIMIT $many RETURN max(id)"
-ENTITY_RANGE = "MATCH (e:Entity) WHERE e.id > $after AND e.id <= $upto RETURN <entity lists>"
-TRIPLE_RANGE = """
-MATCH (h:Entity) WHERE h.id > $after AND h.id <= $upto
-MATCH (h)-[r]->(t:Entity)
-WITH <triple lists>
-UNWIND range(0, size(c0) - 1, $packed) AS at
-RETURN <slices>
-"""
 #: A user's query, its answer turned into lists. A list that is shorter than the others had nulls, which collect()
 #: leaves out: then the one row says -1 and PACKED_ROWS is asked instead.
 PACKED_COLUMNS = """
@@ -221,8 +216,6 @@ TRIPLE = (
     "coalesce(r.origin, 'asserted'), coalesce(r.split, 'train'), r.score, coalesce(r.run, ''), coalesce(r.when, ''), "
     "coalesce(r.decision, ''), coalesce(r.text, '')"
 )
-#: Lists hold no nulls, so a missing score travels as not-a-number (no score is one, see Triple).
-TRIPLE_WITHOUT_NULLS = TRIPLE.replace("r.score", "coalesce(r.score, toFloat('NaN'))")
 
 Item = TypeVar("Item")
 
@@ -483,22 +476,15 @@ class Neo4jStore:
         graph, revision, entities, relations = self._read(REVISION)[0]
         return f"{graph[:12]}-{revision}-{entities}-{relations}"
 
-    def entity_columns(self) -> Iterator[pa.RecordBatch]:
-        for span in self._spans():
-            [lists] = self._read(ENTITY_RANGE, span)
-            yield _record_batch(lists, ENTITY_COLUMNS)
+    def extent(self) -> Extent:
+        graph, revision, entities, _ = self._read(REVISION)[0]
+        return Extent(graph, revision, self._read(LAST_CHANGE)[0][0], entities, self._count_types())
+
+    def entity_columns(self, *, numbered: bool = False) -> Iterator[pa.RecordBatch]:
+        return entity_columns(self._driver.stream)
 
     def triple_columns(self) -> Iterator[pa.RecordBatch]:
-        for span in self._spans():
-            for lists in self._driver.stream(_spelled(TRIPLE_RANGE), {**span, "packed": PACKED}):
-                yield _record_batch(lists, TRIPLE_COLUMNS)
-
-    def _spans(self) -> Iterator[dict[str, object]]:
-        """Ranges of ids that hold ENTITIES_READ entities each, by the index."""
-        after = ""
-        while (upto := self._read(END_OF_RANGE, {"after": after, "many": ENTITIES_READ})[0][0]) is not None:
-            yield {"after": after, "upto": upto}
-            after = upto
+        return triple_columns(self._driver.stream)
 
     # -- queries of users
 
@@ -508,6 +494,11 @@ class Neo4jStore:
             yield from self._packed(cypher, names, parameters)
         except _NotPacked:
             yield from _batches_of_rows(self._driver.stream(cypher, parameters), names)
+
+    def recipe_columns(
+        self, cypher: str, parameters: Mapping[str, object] | None = None, since: Extent | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        return self.columns(cypher, parameters)
 
     def _packed(
         self, cypher: str, names: Sequence[str], parameters: Mapping[str, object] | None
@@ -624,7 +615,7 @@ def _write_source(transaction: Work, source: Source) -> bool:
 
 def _revise(transaction: Work, written: Written, otherwise: bool = False) -> None:
     if written != Written() or otherwise:
-        run(transaction, SET_REVISION)
+        run(transaction, SET_REVISION, {"changed": written.changed_entities + written.changed_triples > 0})
 
 
 def _entity_row(entity: Entity) -> dict[str, object]:
@@ -655,26 +646,7 @@ def _of(cypher: str, type_: str) -> str:
 
 def _spelled(cypher: str) -> str:
     """The statement with the fields of an entity or a triple, in the order of our columns, written out."""
-    many = len(TRIPLE_FIELDS)
-    return (
-        cypher.replace("<entity>", ENTITY)
-        .replace("<triple>", TRIPLE)
-        .replace("<entity lists>", ", ".join(f"collect({field})" for field in _fields(ENTITY)))
-        .replace("<triple lists>", _numbered("collect({})", _fields(TRIPLE_WITHOUT_NULLS)))
-        .replace("<slices>", ", ".join(f"c{number}[at..at + $packed]" for number in range(many)))
-    )
-
-
-def _fields(fields: str) -> list[str]:
-    """`a, coalesce(b, c)` in its two parts."""
-    parts, depth = [""], 0
-    for letter in fields:
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
+    return cypher.replace("<entity>", ENTITY).replace("<triple>", TRIPLE)
 
 
 def _numbered(form: str, values: Iterable[str]) -> str:
@@ -708,15 +680,8 @@ def _lucene(words: Sequence[str]) -> str:
 # -- columns
 
 
-def _record_batch(lists: Sequence[Any], schema: pa.Schema | Sequence[str]) -> pa.RecordBatch:
-    if not isinstance(schema, pa.Schema):
-        return pa.RecordBatch.from_arrays([pa.array(values) for values in lists], names=list(schema))
-    arrays = []
-    for field, values in zip(schema, lists, strict=True):
-        if field.name == "score":
-            values = [None if math.isnan(value) else value for value in values]
-        arrays.append(pa.array(values, field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def _record_batch(lists: Sequence[Any], names: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(values) for values in lists], names=list(names))
 
 
 def _batches_of_rows(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
