@@ -114,8 +114,29 @@ class TrainConfig:
             "choices": (),
         },
     )
+    source_shares: dict[str, float] = field(
+        default_factory=dict,
+        metadata={
+            "help": "part of a batch by source, such as conceptnet=0.3, of what that source asserts in relation types "
+            "that --shares does not name; both together at most 1 [D]",
+            "choices": (),
+        },
+    )
+    compose: dict[str, float] = field(
+        default_factory=dict,
+        metadata={
+            "help": "how much of a part comes in groups that the graph says are easily confused, by kind of group. Of "
+            "the part of IMAGE_OF: pictures (two things of the same looks in another relation); of the others: head, "
+            "relation (triples that share it), siblings (heads of one class); such as pictures=0.8 [D]",
+            "choices": (),
+        },
+    )
+    group_size: int = setting(3, "samples of a group of --compose, or as near to that as the graph has them [D]")
     fanout: tuple[int, ...] = setting(
         (4, 4), "incoming relations drawn per entity, hop by hop, for G2E, such as 4,4 [D]"
+    )
+    by_weight: bool = setting(
+        False, "draw relations with chances in proportion to their weights, instead of evenly [D]"
     )
     pictures: str = setting(
         "cache",
@@ -170,8 +191,11 @@ class TrainConfig:
             _check(getattr(self, name) >= 0, name, self, "must be 0 or more")
         _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
         _check(0 <= self.augment <= 1, "augment", self, "must lie in [0, 1]")
-        _check(all(0 <= part <= 1 for part in self.shares.values()), "shares", self, "must each lie in [0, 1]")
-        _check(sum(self.shares.values()) <= 1 + 1e-9, "shares", self, "must sum to 1 or less")
+        for name in ("shares", "source_shares", "compose"):
+            parts = getattr(self, name).values()
+            _check(all(0 <= part <= 1 for part in parts), name, self, "must each lie in [0, 1]")
+            _check(name == "compose" or sum(parts) <= 1 + 1e-9, name, self, "must sum to 1 or less")
+        _check(self.group_size >= 2, "group_size", self, "must be 2 or more")
         _check(all(count >= 1 for count in self.fanout), "fanout", self, "must be numbers of 1 or more")
         _check(any(self.weights.values()), "e2e", self, "needs at least one weight above 0")
 
@@ -263,7 +287,7 @@ def parse_shares(text: str) -> dict[str, float]:
         try:
             shares[name.strip()] = float(number)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{part!r} is not of the form TYPE=SHARE, such as IMAGE_OF=0.5") from None
+            raise argparse.ArgumentTypeError(f"{part!r} is not of the form NAME=SHARE, such as IMAGE_OF=0.5") from None
     return shares
 
 
@@ -281,7 +305,7 @@ def _parser_of(hint: Any) -> Any:
 
 
 def _metavar_of(hint: Any) -> str:
-    return {int: "N", float: "X", str: "WORD"}.get(hint) or {dict: "TYPE=X,...", tuple: "N,..."}[get_origin(hint)]
+    return {int: "N", float: "X", str: "WORD"}.get(hint) or {dict: "NAME=X,...", tuple: "N,..."}[get_origin(hint)]
 
 
 def _shown(value: Any) -> str:

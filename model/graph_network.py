@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-with warnings.catch_warnings():
-    # On import torch_geometric scripts a class of its pooling, which newer versions of torch warn about.
-    warnings.filterwarnings("ignore", ".*torch.jit.script", category=FutureWarning)
-    warnings.filterwarnings("ignore", ".*torch.jit.script", category=DeprecationWarning)
-    from torch_geometric.nn import MessagePassing
+from model.geometric import MessagePassing
 
 
 class GraphNetwork(nn.Module):

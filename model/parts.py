@@ -91,8 +91,9 @@ class Part:
         groups = max(round(share / grouping.mean_length), 1)
         epoch = step // max(len(grouping) // groups, 1)
         chosen = places(len(grouping), groups, (Purpose.GROUP, *key), step)
-        items, fact = grouping.members(chosen, (*key, epoch))
-        return items[:share], fact[:share] if kind in OF_PICTURES else np.full(min(share, len(fact)), -1)
+        whole = max(int((np.cumsum(grouping.length[chosen]) <= share).sum()), 1)  # groups that are not cut
+        items, fact = (column[:share] for column in grouping.members(chosen[:whole], (*key, epoch)))
+        return items, fact if kind in OF_PICTURES else np.full(len(fact), -1)
 
     def _without(self, even: np.ndarray, taken: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
         """What is drawn evenly, made as many as the batch lacks and without what the groups hold already."""

@@ -210,7 +210,15 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
 
 def sampler_of(projection: Projection, config: TrainConfig) -> Sampler:
     return Sampler(
-        projection, batch_size=config.batch_size, shares=config.shares, fanout=config.fanout, seed=config.seed
+        projection,
+        batch_size=config.batch_size,
+        shares=config.shares,
+        source_shares=config.source_shares,
+        compose=config.compose,
+        group_size=config.group_size,
+        fanout=config.fanout,
+        by_weight=config.by_weight,
+        seed=config.seed,
     )
 
 

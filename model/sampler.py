@@ -14,13 +14,14 @@ from jaxtyping import Int64
 from kgstore.projection import Projection, open_projection
 from model.batch import Neighbourhood, TripleSample
 from model.derived import derived
+from model.graph_batches import GraphBatches, graph_of, typed_graph_of
 from model.negatives import Corruption
 from model.neighbours import draw_by_weight, draw_evenly, looked_up, running_sums, unmet
 from model.parts import IMAGE_OF, parts_of
 from model.permutation import Purpose, mix, permuted
 from model.training_edges import BadSampling, TrainingEdges
 
-__all__ = ["IMAGE_OF", "BadSampling", "Sampler"]
+__all__ = ["IMAGE_OF", "BadSampling", "GraphBatches", "Sampler", "graph_of", "typed_graph_of"]
 
 _NONE = np.empty(0, np.int64)
 

@@ -100,7 +100,8 @@ class Views:
             "relation": relation,
             "tail": tail,
             # What is held out is not known while training, whatever the projection holds.
-            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None], split="train"),
+            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None], split="train")
+            | _same_fact(sample),
             "pairs": _pairs(self._image_of[sample.relation] & is_picture[head] & ~is_picture[tail], head),
             "edge_head": edge_head,
             "edge_relation": edge_relation,
@@ -145,6 +146,12 @@ def _with_pictures(projection: Projection, failed: Iterable[str]) -> Bool[np.nda
     offsets, references = references_of(projection)
     good = ~pc.is_in(references, value_set=pa.array(list(failed), pa.large_string())).to_numpy(zero_copy_only=False)
     return np.diff(np.concatenate([[0], np.cumsum(good)])[offsets]) > 0
+
+
+def _same_fact(sample: TripleSample) -> Bool[np.ndarray, "b b"]:
+    """Which pictures were put together because they show one fact: the caption of one is not false of the other."""
+    fact = np.full(len(sample.head), -1) if sample.fact is None else sample.fact
+    return (fact == fact[:, None]) & (fact >= 0)
 
 
 def _local(*numbers: np.ndarray) -> tuple[Int64[np.ndarray, " n"], list[np.ndarray]]:
