@@ -1,5 +1,7 @@
 """From a picture reference to a picture: `<source>/<path>` below that source's image root, a region by `#xywh=x,y,w,h`.
 
+A picture that stays in a tar file is `<source>/<path>.tar@<byte>/<name>`.
+
 References come from data sets and pictures from strangers: paths stay inside their root, sizes are read from the header
 before anything is decoded, and only plain raster formats are opened.
 """
@@ -9,13 +11,15 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Self
 
 from PIL import Image
 
 from kgstore.errors import BadImage
+from kgstore.shards import member_of, open_member
 
 if TYPE_CHECKING:
     from kgstore.store import GraphStore
@@ -64,7 +68,10 @@ class ImageRoots:
         return type(self)(folders)
 
     def resolve(self, reference: str) -> tuple[Path, Box | None]:
-        """The file and the region that a reference names. Raises BadImage; the file is there and inside its root."""
+        """The file and the region that a reference names; of a picture in a tar file, that one.
+
+        Raises BadImage; the file is there and inside its root.
+        """
         name, box = _split_fragment(reference)
         source, _, relative = name.partition("/")
         if source not in self.folders:
@@ -74,7 +81,8 @@ class ImageRoots:
             )
         root = self.folders[source].resolve()
         try:
-            path = (root / relative).resolve()
+            member = member_of(relative)
+            path = (root / (member.shard if member else relative)).resolve()
         except (OSError, ValueError, RuntimeError) as error:  # a null byte, a name too long, a loop of links
             raise BadImage(f"Picture {reference!r} has a path that cannot be followed: {error}.") from error
         if not relative or not path.is_relative_to(root):
@@ -85,6 +93,19 @@ class ImageRoots:
             )
         return path, box
 
+    @contextmanager
+    def opened(self, reference: str) -> Iterator[Path | IO[bytes]]:
+        """What Pillow can open: the file that a reference names, or the bytes of one in a tar file.
+
+        Raises BadImage as `resolve` does, and OSError for a tar file that holds something else there by now.
+        """
+        path, _ = self.resolve(reference)
+        if member := member_of(whole_of(reference).partition("/")[2]):
+            with open_member(path, member) as content:
+                yield content
+        else:
+            yield path
+
 
 def open_picture(
     roots: ImageRoots, reference: str, region: Region = "crop", at_least: int | None = None
@@ -93,8 +114,8 @@ def open_picture(
 
     `at_least` lets a JPEG without a region be decoded smaller, no side below that many pixels: several times faster.
     """
-    path, box = roots.resolve(reference)
-    whole = _opened(path, reference, at_least if box is None else None)
+    _, box = _split_fragment(reference)
+    whole = _opened(roots, reference, at_least if box is None else None)
     return whole if box is None else _region(whole, box, reference, region)
 
 
@@ -109,9 +130,9 @@ def region_of(whole: Image.Image, reference: str, region: Region = "crop") -> Im
     return whole if box is None else _region(whole, box, reference, region)
 
 
-def _opened(path: Path, reference: str, at_least: int | None) -> Image.Image:
+def _opened(roots: ImageRoots, reference: str, at_least: int | None) -> Image.Image:
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with roots.opened(reference) as file, Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise BadImage(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from ingest.__main__ import main
-from ingest.captions import read_coco, read_flickr
+from ingest.captioned import Asked
+from ingest.coco_captions import read_coco
+from ingest.flickr_captions import read_flickr
 from ingest.records import BadSource, DataSet, Skipped
 from kgstore.command import WRONG_CALL, run_command
 from kgstore.images import ImageRoots, open_picture
@@ -20,6 +25,7 @@ from kgstore.values import Entity, Triple
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 FLICKR = SHARED / "flickr8k"
 COCO = SHARED / "coco-mini"
+FLICKR_8K = Asked("flickr")
 
 
 def _entities(data: DataSet) -> dict[str, Entity]:
@@ -72,8 +78,12 @@ def flickr(tmp_path: Path) -> Path:
     return folder
 
 
+def _flickr(folder: Path, asked: Asked = FLICKR_8K) -> DataSet:
+    return read_flickr(folder / "text" / "Flickr8k.token.txt", None, asked)
+
+
 def test_flickr_pictures_and_captions_are_joined_both_ways(flickr: Path) -> None:
-    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    data = _flickr(flickr)
     entities = _entities(data)
     assert set(entities) == {
         "flickr:image/train1.jpg",
@@ -93,7 +103,7 @@ def test_flickr_pictures_and_captions_are_joined_both_ways(flickr: Path) -> None
 
 
 def test_flickr_splits_come_from_the_lists(flickr: Path) -> None:
-    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    data = _flickr(flickr)
     assert {entity.id: entity.split for entity in _entities(data).values() if entity.kind == "image"} == {
         "flickr:image/train1.jpg": "train",
         "flickr:image/dev1.jpg": "valid",
@@ -103,7 +113,7 @@ def test_flickr_splits_come_from_the_lists(flickr: Path) -> None:
 
 
 def test_flickr_dirt_is_counted_by_reason(flickr: Path) -> None:
-    assert _skipped(read_flickr(flickr / "text" / "Flickr8k.token.txt")) == {
+    assert _skipped(_flickr(flickr)) == {
         "lines that are not `NAME#k TAB caption`": 2,
         "lines that are not UTF-8": 1,
         "captions of a picture that is in no split list": 1,
@@ -116,7 +126,7 @@ def test_flickr_dirt_is_counted_by_reason(flickr: Path) -> None:
 
 
 def test_flickr_pictures_open_under_their_root(flickr: Path) -> None:
-    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    data = _flickr(flickr)
     roots = ImageRoots({"flickr": data.source.image_root})
     images = [image for entity in _entities(data).values() for image in entity.images]
     assert images[0] == "flickr/images/train1.jpg"
@@ -126,16 +136,84 @@ def test_flickr_pictures_open_under_their_root(flickr: Path) -> None:
 def test_flickr_without_lists_is_all_for_training(flickr: Path) -> None:
     for file in (flickr / "text").glob("*Images.txt"):
         file.unlink()
-    data = read_flickr(flickr / "text" / "Flickr8k.token.txt")
+    data = _flickr(flickr)
     assert {entity.split for entity in _entities(data).values()} == {"train"}
     assert "flickr:image/unlisted.jpg" in _entities(data)
 
 
 def test_one_split_can_be_loaded_alone_and_under_another_name(flickr: Path) -> None:
-    data = read_flickr(flickr / "text" / "Flickr8k.token.txt", source="dev", only=("valid",), split="train")
+    data = _flickr(flickr, Asked("dev", frozenset({"valid"}), "train"))
     assert {(entity.id, entity.split) for entity in _entities(data).values()} == {
         ("dev:image/dev1.jpg", "train"),
         ("dev:caption/dev1.jpg#0", "train"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("captions.txt", 'image,caption\na.jpg,A dog .\na.jpg,"A dog , and ""more"" ."\n\na.jpg\n,no name\nb.jpg, \n'),
+        ("results.csv", 'image_name| comment_number| comment\na.jpg| 0| A dog .\na.jpg| 1| A dog , and "more" .\n'),
+    ],
+)
+def test_flickr_comes_as_a_table_too(flickr: Path, name: str, table: str) -> None:
+    for file in (flickr / "text").iterdir():
+        file.unlink()
+    (flickr / "text" / name).write_text(table)
+    _picture(flickr / "images" / "a.jpg")
+    data = read_flickr(flickr / "text" / name, None, FLICKR_8K)
+    assert {id: e.texts[0] for id, e in _entities(data).items() if e.kind == "caption"} == {
+        "flickr:caption/a.jpg#0": "A dog .",
+        "flickr:caption/a.jpg#1": 'A dog , and "more" .',
+    }
+    if name == "captions.txt":
+        assert _skipped(data) == {"rows that have not 2 columns": 2, "captions without words": 1}
+
+
+def test_a_row_that_is_not_utf_8_is_counted(flickr: Path) -> None:
+    file = flickr / "text" / "captions.txt"
+    file.write_bytes(b"image,caption\ntrain1.jpg,A dog .\ntrain1.jpg,\xff\xfe\n")
+    assert _skipped(read_flickr(file, None, FLICKR_8K))["lines that are not UTF-8"] == 1
+
+
+_words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(lambda t: t.split())
+
+
+@pytest.fixture(scope="module")
+def two_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two")
+    for name in ("a.jpg", "b.jpg"):
+        _picture(folder / "images" / name)
+    return folder
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a.jpg", "b.jpg"]), _words), max_size=8))
+def test_whatever_captions_are_written_come_back_from_every_form(
+    two_pictures: Path, told: list[tuple[str, str]]
+) -> None:
+    folder, counts = two_pictures, Counter[str]()
+    expected: dict[str, str] = {}
+    tokens, annotations = [], []
+    for number, (name, words) in enumerate(told):
+        expected[f"{name}#{counts[name]}"] = " ".join(words.split())
+        tokens.append(f"{name}#{counts[name]}\t{words}\n")
+        annotations.append({"id": number, "image_id": name, "caption": words})
+        counts[name] += 1
+    with (folder / "captions.txt").open("w", encoding="utf-8", newline="") as table:
+        csv.writer(table).writerows([("image", "caption"), *told])
+    (folder / "token.txt").write_text("".join(tokens), encoding="utf-8")
+    images = [{"id": name, "file_name": name} for name in ("a.jpg", "b.jpg")]
+    _annotations(folder / "json" / "captions.json", images, annotations)
+    for file in ("captions.txt", "token.txt"):
+        data = read_flickr(folder / file, None, FLICKR_8K)
+        assert {
+            id.removeprefix("flickr:caption/"): entity.texts[0]
+            for id, entity in _entities(data).items()
+            if entity.kind == "caption"
+        } == expected
+    coco = read_coco([folder / "json" / "captions.json"], folder / "images", Asked("coco"))
+    assert {id: entity.texts[0] for id, entity in _entities(coco).items() if entity.kind == "caption"} == {
+        f"coco:caption/{number}": " ".join(words.split()) for number, (_, words) in enumerate(told)
     }
 
 
@@ -177,7 +255,7 @@ def _annotations(path: Path, images: list[Any], annotations: list[Any]) -> None:
 
 
 def _coco(folder: Path) -> DataSet:
-    return read_coco(sorted((folder / "annotations").glob("captions_*.json")))
+    return read_coco(sorted((folder / "annotations").glob("captions_*.json")), None, Asked("coco"))
 
 
 def test_coco_files_of_a_folder_are_one_source_with_splits(coco: Path) -> None:
@@ -210,8 +288,8 @@ def test_coco_pictures_can_be_somewhere_else(coco: Path, tmp_path: Path) -> None
     (coco / "train2017").rename(tmp_path / "elsewhere")
     file = coco / "annotations" / "captions_train2017.json"
     with pytest.raises(BadSource, match="--pictures"):
-        read_coco([file])
-    data = read_coco([file], tmp_path / "elsewhere")
+        read_coco([file], None, Asked("coco"))
+    data = read_coco([file], tmp_path / "elsewhere", Asked("coco"))
     assert _entities(data)["coco:image/1"].images == ("coco/elsewhere/000000000001.jpg",)
 
 
@@ -235,7 +313,7 @@ def test_flickr8k_has_the_counts_of_its_files() -> None:
     present = {file.name for file in (FLICKR / "images").iterdir()}
     dev = set((text / "Flickr_8k.devImages.txt").read_text().split())
     captions = [line for line in lines if line.split("#")[0] in dev & present]
-    data = read_flickr(text / "Flickr8k.token.txt", only=("valid",))
+    data = read_flickr(text / "Flickr8k.token.txt", None, Asked("flickr", frozenset({"valid"})))
     kinds = Counter(entity.kind for entity in _entities(data).values())
     assert kinds == {"image": len(dev & present), "caption": len(captions)}
     assert len(_triples(data)) == 2 * len(captions)
@@ -257,7 +335,7 @@ def test_coco_has_the_counts_of_its_files() -> None:
 def test_a_file_of_another_format_is_no_successful_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "images").mkdir()
     file = tmp_path / "captions.txt"
-    file.write_text("image,caption\na.jpg,A dog .\n", encoding="utf-8")
+    file.write_text("what is this\na.jpg,A dog .\n", encoding="utf-8")
     arguments = ["captions", "--path", str(file), "--pictures", str(tmp_path / "images"), "--dry-run"]
     assert run_command(lambda: main(arguments)) == WRONG_CALL
     out, err = capsys.readouterr()
