@@ -6,7 +6,7 @@ import argparse
 import sys
 from types import ModuleType
 
-from ingest import captions, conceptnet, triples, visual_genome, visualsem, vrd, wordnet_images, world
+from ingest import captions, conceptnet, link, triples, visual_genome, visualsem, vrd, wordnet_images, world
 from ingest.load import count, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
@@ -45,6 +45,10 @@ def parser() -> argparse.ArgumentParser:
             help="do nothing when the graph holds something, unless that is an unfinished load of this source",
         )
         command.add_argument("--dry-run", action="store_true", help="read and count, write nothing; needs no --store")
+    joins = sources.add_parser(
+        link.NAME, help=link.HELP, description=link.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    link.add_options(joins)
     return top
 
 
@@ -55,6 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         for name, module in SOURCES.items():
             print(f"{name:12} {module.HELP}")
         return 0
+    if options.loader == link.NAME:
+        return link.run(options)
     if options.loader is None:
         top.error("which source? One of: " + ", ".join(SOURCES))
     if options.store is None and not options.dry_run:
