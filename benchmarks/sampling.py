@@ -1,186 +1,194 @@
 """Sampled edges a second: the projection's sampler beside Cypher for each batch and PyG's NeighborLoader, in one run.
 
-    python -m benchmarks.sampling [--edges 200000] [--store bolt://localhost:7687]
+    python -m benchmarks.sampling [--edges 200000 2000000] [--neo4j] [--results benchmarks/results]
 
-The graph has a tenth as many entities as edges and in-degrees that follow a power law. It is loaded into an embedded
-store of its own in a temporary folder, or, with --store, into that store, which must be empty.
+Each graph (benchmarks/power_law.py) is loaded into an embedded store of its own and, with --neo4j, imported into a
+server of its own. --results writes sampling.json and a plot, sampling.svg. NeighborLoader needs torch-sparse (or
+pyg-lib, which PyPI has not): pip install --no-build-isolation torch-scatter torch-sparse, which takes a compiler and
+half an hour; without them its rows are missing and the reason is told.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+import altair as alt
 import numpy as np
+import pandas as pd
 import torch
+import torch_geometric
 from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
-from tqdm import tqdm
 
-from kgstore import Entity, GraphStore, Triple, open_store
-from kgstore.projection import Projection, project
+from benchmarks.cypher_sampling import Form, forms_on_embedded, forms_on_neo4j
+from benchmarks.power_law import PowerLaw, imported, load
+from kgstore import open_store
+from kgstore.command import run_command
+from kgstore.projecting import project
+from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
 from model.sampler import Sampler
 
-T = TypeVar("T")
-
-TYPES = ("IS_A", "PART_OF", "NEAR", "USED_FOR")
-WRITTEN_AT_ONCE = 200_000
-
-#: All incoming relations of the frontier; the fan-out is drawn from them here. The fastest exact form found that runs
-#: on both stores: rand() has another name on each, and subqueries exist on one only. On the embedded store the form
-#: with `t.id IN $ids` takes 25 times as long for 6,000 ids.
-INCOMING = """
-UNWIND $ids AS id MATCH (t:Entity)<-[r]-(h:Entity) WHERE t.id = id
-RETURN h.id AS head, t.id AS tail
-"""
-
-#: Neo4j draws in the database, seed by seed.
-INCOMING_DRAWN = """
-UNWIND $ids AS id MATCH (t:Entity {id: id})
-CALL (t) { MATCH (t)<-[r]-(h:Entity) RETURN h ORDER BY rand() LIMIT $fanout }
-RETURN h.id AS head, t.id AS tail
-"""
+OURS = "model.sampler"
+LOADER = f"NeighborLoader (torch_geometric {torch_geometric.__version__})"
 
 
-class Measured(NamedTuple):
-    name: str
+class Row(NamedTuple):
+    """What one sampler did on one graph; `store` is what was asked for each batch."""
+
+    sampler: str
+    store: str
+    edges: int
+    seeds: int
     edges_per_second: float
 
 
 def main() -> None:
     arguments = _parser().parse_args()
-    with tempfile.TemporaryDirectory() as folder, open_store(arguments.store or Path(folder) / "graph") as store:
-        load(store, arguments.edges)
-        projection, projected = _timed(lambda: project(store, load_recipe("all"), Path(folder) / "projection"))
-        _, reopened = _timed(lambda: Projection.open(projection.directory))
-        rows = [sample_projection(projection, arguments), *sample_by_cypher(store, projection, arguments)]
-        rows += sample_by_loader(projection, arguments)
-    print(f"{projection.entity_count:,} entities, {projection.edge_count:,} edges, seeds {arguments.seeds}, ", end="")
-    print(f"fan-out {arguments.fanout}, {arguments.batches} batches")
-    print(
-        f"projected at {projection.edge_count / projected:,.0f} edges/s, entities and all; reopened in {reopened:.4f} s"
-    )
-    for row in rows:
-        ratio = rows[0].edges_per_second / row.edges_per_second
-        print(f"{row.name:40} {row.edges_per_second:14,.0f} edges/s   1/{ratio:,.1f}")
+    rows: list[Row] = []
+    for edges in arguments.edges:
+        for row in rows_of(PowerLaw(edges), arguments):
+            print(f"{row.edges:>12,} edges  {row.store:10}  {row.sampler:46} {row.edges_per_second:14,.0f} edges/s")
+            rows.append(row)
+    found = {
+        "machine": f"{os.cpu_count()} CPU cores, "
+        + (torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"),
+        "fanout": arguments.fanout,
+        "rows": [row._asdict() for row in rows],
+        "over_neighborloader": over(rows, lambda row: row.sampler == LOADER),
+        "over_best_cypher": over(rows, lambda row: row.store != "projection"),
+        "fall": fall(rows),
+    }
+    print(f"at least {found['over_neighborloader']} times NeighborLoader, {found['over_best_cypher']} times any Cypher")
+    print(f"from the smallest to the largest graph of 2 million edges or more slower by a factor of {found['fall']}")
+    if arguments.results:
+        arguments.results.mkdir(parents=True, exist_ok=True)
+        (arguments.results / "sampling.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        plot(rows).save(str(arguments.results / "sampling.svg"))
 
 
-def load(store: GraphStore, edges: int) -> None:
-    """A graph of a tenth as many entities, random heads, and tails of a power law."""
-    rng = np.random.default_rng(0)
-    entities = max(edges // 10, 2)
-    tails = (
-        (rng.pareto(1.1, edges) * entities / 1000).astype(np.int64) + rng.integers(0, entities, edges) // 50
-    ) % entities
-    heads, types = rng.integers(0, entities, edges), rng.integers(0, len(TYPES), edges)
-    with tqdm(total=edges, desc="loading", unit=" triples", unit_scale=True) as bar:
-        for start in range(0, entities, WRITTEN_AT_ONCE):
-            store.write([Entity(f"b:{i}", name=f"{i}") for i in range(start, min(start + WRITTEN_AT_ONCE, entities))])
-        for start in range(0, edges, WRITTEN_AT_ONCE):
-            part = zip(*(each[start : start + WRITTEN_AT_ONCE].tolist() for each in (heads, types, tails)), strict=True)
-            store.write((), [Triple(f"b:{head}", TYPES[type_], f"b:{tail}") for head, type_, tail in part])
-            bar.update(min(WRITTEN_AT_ONCE, edges - start))
+def rows_of(graph: PowerLaw, arguments: argparse.Namespace) -> Iterator[Row]:
+    def row(sampler: str, store: str, work: Iterator[int]) -> Row:
+        return Row(sampler, store, graph.edges, arguments.seeds, round(_edges_per_second(work)))
+
+    with tempfile.TemporaryDirectory() as folder:
+        with open_store(Path(folder) / "graph") as store:
+            load(store, graph)
+            projection = project(store, load_recipe("all"), Path(folder) / "projection")
+            batches = list(_seeds(projection, arguments))
+            yield row(OURS, "projection", by_sampler(projection, arguments, batches))
+            try:
+                yield row(LOADER, "projection", by_loader(projection, arguments, batches))
+            except ImportError as error:
+                print(f"NeighborLoader does not run here: {error}.", file=sys.stderr)
+            for form in forms_on_embedded(store, arguments.fanout):
+                yield row(form.name, "embedded", by_cypher(form, projection, batches, arguments.cypher_batches))
+        if arguments.neo4j:
+            with imported(graph) as server, open_store(server.uri) as store:
+                for form in forms_on_neo4j(store, arguments.fanout):
+                    yield row(form.name, "neo4j", by_cypher(form, projection, batches, arguments.cypher_batches))
 
 
-def sample_projection(projection: Projection, arguments: argparse.Namespace) -> Measured:
+def by_sampler(projection: Projection, arguments: argparse.Namespace, batches: list[np.ndarray]) -> Iterator[int]:
     sampler = Sampler(projection, batch_size=arguments.seeds, fanout=arguments.fanout)
     nothing = np.empty(0, np.int64)
-
-    def batches() -> Iterator[int]:
-        for step, seeds in enumerate(_seeds(projection, arguments)):
-            yield len(sampler.neighbourhood(seeds, nothing, (0, step)).head)
-
-    return _measured("projection (model.sampler)", batches())
+    for step, seeds in enumerate(batches):
+        yield len(sampler.neighbourhood(seeds, nothing, (0, step)).head)
 
 
-def sample_by_cypher(store: GraphStore, projection: Projection, arguments: argparse.Namespace) -> Iterator[Measured]:
-    """The same neighbourhoods, each hop asked of the store."""
-
-    def batches(hop: Callable[[list[str], int], tuple[np.ndarray, np.ndarray]]) -> Iterator[int]:
-        for seeds in _seeds(projection, arguments):
-            met = set(frontier := projection.entity_ids(seeds))
-            drawn = 0
-            for fanout in arguments.fanout:
-                heads, _ = hop(frontier, fanout)
-                drawn += len(heads)
-                frontier = [head for head in dict.fromkeys(heads.tolist()) if head not in met]
-                met.update(frontier)
-            yield drawn
-
-    def ask(cypher: str, **parameters: object) -> tuple[np.ndarray, np.ndarray]:
-        parts = list(store.columns(cypher, parameters))
-        columns = ([batch[name].to_numpy(zero_copy_only=False) for batch in parts] for name in ("head", "tail"))
-        heads, tails = (np.concatenate(column) if column else np.empty(0, object) for column in columns)
-        return heads, tails
-
-    def drawn_here(ids: list[str], fanout: int) -> tuple[np.ndarray, np.ndarray]:
-        heads, tails = ask(INCOMING, ids=ids)
-        _, tails = np.unique(tails.astype(str), return_inverse=True)
-        order = np.lexsort((np.random.default_rng(0).random(len(tails)), tails))
-        starts = np.searchsorted(tails[order], tails[order])
-        kept = order[np.arange(len(order)) - starts < fanout]
-        return heads[kept], tails[kept]
-
-    yield _measured("Cypher a hop, drawn in NumPy", batches(drawn_here))
-    if arguments.store and "://" in arguments.store:
-        yield _measured(
-            "Cypher a hop, drawn by the server", batches(lambda ids, k: ask(INCOMING_DRAWN, ids=ids, fanout=k))
-        )
-
-
-def sample_by_loader(projection: Projection, arguments: argparse.Namespace) -> list[Measured]:
-    """PyG's NeighborLoader; it needs pyg-lib or torch-sparse, which PyPI has not for every platform."""
+def by_loader(projection: Projection, arguments: argparse.Namespace, batches: list[np.ndarray]) -> Iterator[int]:
+    """Raises ImportError where torch-sparse and pyg-lib are missing."""
     edge_index = torch.from_numpy(np.stack([projection.head, projection.tail]).astype(np.int64))
     data = Data(edge_index=edge_index, num_nodes=projection.entity_count)
-    seeds = torch.from_numpy(np.concatenate(list(_seeds(projection, arguments))))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that it prefers pyg-lib
-            loader = NeighborLoader(data, list(arguments.fanout), seeds, batch_size=arguments.seeds)
-            return [_measured("NeighborLoader (torch_geometric)", (batch.num_edges for batch in loader))]
-    except ImportError as error:
-        print(f"NeighborLoader does not run here: {error}.", file=sys.stderr)
-        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it prefers pyg-lib
+        loader = NeighborLoader(
+            data, list(arguments.fanout), torch.from_numpy(np.concatenate(batches)), batch_size=arguments.seeds
+        )
+        for batch in loader:
+            yield batch.num_edges
+
+
+def by_cypher(form: Form, projection: Projection, batches: list[np.ndarray], count: int) -> Iterator[int]:
+    for seeds in batches[: count + 1]:
+        yield form.draw(projection.entity_ids(seeds))
+
+
+def over(rows: Iterable[Row], others: Callable[[Row], bool]) -> float | None:
+    """How many times faster ours was than the fastest of the others on the same graph, where that was the least."""
+    ours = {row.edges: row.edges_per_second for row in rows if row.sampler == OURS}
+    ratios = [ours[row.edges] / row.edges_per_second for row in rows if others(row)]
+    return round(min(ratios), 1) if ratios else None
+
+
+def fall(rows: Iterable[Row]) -> float | None:
+    """How much slower ours was on the largest graph than on the smallest, of those of 2 million edges or more."""
+    ours = {row.edges: row.edges_per_second for row in rows if row.sampler == OURS and row.edges >= 2_000_000}
+    return round(ours[min(ours)] / ours[max(ours)], 2) if len(ours) > 1 else None
+
+
+def plot(rows: Iterable[Row]) -> alt.Chart:
+    """What an edge costs, against the size of the graph."""
+    points = pd.DataFrame(
+        {
+            "edges": [row.edges for row in rows],
+            "microseconds": [1e6 / row.edges_per_second for row in rows],
+            "sampler": [row.sampler if row.store == "projection" else f"{row.store}: {row.sampler}" for row in rows],
+        }
+    )
+    chart: Any = alt.Chart(points, width=480, height=360).mark_line(point=True)
+    return chart.encode(
+        x=alt.X("edges:Q", title="edges of the graph", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s")),
+        y=alt.Y("microseconds:Q", title="microseconds a sampled edge", scale=alt.Scale(type="log")),
+        color=alt.Color("sampler:N", title=None, legend=alt.Legend(labelLimit=400)),
+    )
 
 
 def _seeds(projection: Projection, arguments: argparse.Namespace) -> Iterator[np.ndarray]:
-    """Distinct tails, the same ones for every sampler, drawn as training draws them: by edge."""
+    """Distinct tails, the same ones for every sampler, drawn as training draws them: by edge. First one to warm up."""
     rng = np.random.default_rng(1)
-    for _ in range(arguments.batches):
+    for _ in range(arguments.batches + 1):
         yield np.unique(projection.tail[rng.integers(0, projection.edge_count, arguments.seeds)]).astype(np.int64)
 
 
-def _measured(name: str, batches: Iterator[int]) -> Measured:
-    """The first batch warms up."""
+def _edges_per_second(batches: Iterator[int]) -> float:
+    """The first batch is not timed: it compiles, plans, and fills caches."""
     next(batches)
-    edges, seconds = _timed(lambda: sum(batches))
-    return Measured(name, edges / seconds)
-
-
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
     began = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - began
+    edges = sum(batches)
+    return edges / (time.perf_counter() - began)
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--edges", type=int, default=200_000, help="edges of the graph (default %(default)s)")
-    parser.add_argument("--seeds", type=int, default=512, help="entities a batch starts from (default %(default)s)")
     parser.add_argument(
-        "--fanout", type=int, nargs="+", default=[15, 10], help="edges an entity, by hop (default 15 10)"
+        "--edges", type=_positive, nargs="+", default=[200_000], help="edges of each graph (default 200000)"
     )
-    parser.add_argument("--batches", type=int, default=20, help="batches drawn, one more than is timed")
-    parser.add_argument("--store", help="an empty store to load the graph into (default: an embedded one, for once)")
+    parser.add_argument("--neo4j", action="store_true", help="on a Neo4j server too, made for this; needs java")
+    parser.add_argument("--seeds", type=_positive, default=512, help="entities a batch starts from (default 512)")
+    parser.add_argument(
+        "--fanout", type=_positive, nargs="+", default=[15, 10], help="edges an entity, by hop (default 15 10)"
+    )
+    parser.add_argument("--batches", type=_positive, default=50, help="batches timed (default %(default)s)")
+    parser.add_argument("--cypher-batches", type=_positive, default=5, help="... by Cypher (default %(default)s)")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="write sampling.json and sampling.svg there")
     return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
-from kgstore.projection import project
+from kgstore.projecting import project
 from kgstore.recipes import load_recipe, parse_parameters
 from kgstore.values import Statistics
 

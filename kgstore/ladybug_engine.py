@@ -20,6 +20,7 @@ Parameters = Mapping[str, object]
 CHECKPOINT_BYTES = 256 * 2**20
 ARROW_ROWS = 65_536
 _SYNTAX = ("Parser exception", "Binder exception", "Catalog exception", "Conversion exception", "Overflow exception")
+_NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 _FULL = ("Buffer manager exception", "bad allocation", "std::bad_alloc")
 
 
@@ -68,6 +69,17 @@ class LadybugEngine:
         with self._result(cypher, parameters) as result:
             return result.get_as_arrow(ARROW_ROWS)
 
+    def arrow_at_once(self, cypher: str) -> pa.Table:
+        """The answer collected straight into columns, which is faster; this way takes no parameters."""
+        try:
+            result = self._connection.query_as_arrow(cypher, ARROW_ROWS)
+            try:
+                return result.get_as_arrow()
+            finally:
+                result.close()
+        except (RuntimeError, MemoryError) as error:
+            raise _translated(error) from error
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commits at the end. After a failure the database is opened anew: a COPY that follows one that was rolled
@@ -111,6 +123,12 @@ def _translated(error: Exception) -> KgError:
     text = str(error)
     if text.startswith("Interrupted"):
         return QueryStopped("The query was interrupted.")
+    if any(reason in text for reason in _NO_ROOM):
+        # The database says here that what was committed is safe; columns of a COPY are not (measured on 0.22).
+        return StoreUnavailable(
+            "There is no room left on the disk of the graph, and what was being written is not all there. Make room, "
+            "then run the same command again: it writes what is missing."
+        )
     if isinstance(error, MemoryError) or text.startswith(_FULL):
         return QueryStopped("The query needed more memory than the embedded store has; ask for less at a time.")
     if text.startswith(_SYNTAX) or "read-only" in text or "read only" in text:

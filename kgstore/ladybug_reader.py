@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,25 @@ class LadybugReader:
         self._connection.send(("rows", cypher, dict(parameters), limit))
         return self._answer(seconds)
 
-    def columns(self, cypher: str, parameters: Mapping[str, object], spool: pa.NativeFile) -> None:
-        """The answer as an Arrow stream into `spool`, without a time limit; Ctrl-C ends it."""
+    def columns(
+        self, cypher: str, parameters: Mapping[str, object], *, at_once: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The answer without a time limit; Ctrl-C ends it, and so does leaving it half read. What has no parameters
+        can be asked for `at_once`, which is faster."""
         self._wake()
-        self._connection.send(("columns", cypher, dict(parameters), 0))
-        schema = pa.ipc.read_schema(pa.py_buffer(self._answer(None)))
-        with pa.ipc.new_stream(spool, schema) as writer:
+        self._connection.send(("at once" if at_once else "columns", cypher, dict(parameters), 0))
+        whole = False
+        try:
+            schema = pa.ipc.read_schema(pa.py_buffer(self._answer(None)))
             while batch := self._answer(None):
-                writer.write_batch(pa.ipc.read_record_batch(pa.py_buffer(batch), schema))
+                yield pa.ipc.read_record_batch(pa.py_buffer(batch), schema)
+            whole = True
+        except KgError:
+            whole = True
+            raise
+        finally:
+            if not whole:
+                self.close()
 
     def rest(self) -> None:
         """Closes the file there; what changed in it is seen by the next query."""
@@ -172,6 +183,8 @@ def serve(path: Path, connection: Connection) -> None:
             elif what == "rows" and engine is not None:
                 names, rows = engine.first_rows(cypher, parameters, limit)
                 connection.send((names, _Plain(engine, tables).rows(rows)))
+            elif what == "at once" and engine is not None:
+                _send_columns(engine.arrow_at_once(cypher), connection)
             elif engine is not None:
                 _send_columns(engine.arrow(cypher, parameters), connection)
         except KgError as error:

@@ -7,6 +7,7 @@ values are made in kgstore.merge, and the numbers of rows are compared after eac
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import threading
 import uuid
@@ -14,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 
@@ -24,8 +25,10 @@ from kgstore.guard import require_reading
 from kgstore.ladybug_cypher import for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_reader import LadybugReader
+from kgstore.ladybug_recipe import TableQuery, table_query
 from kgstore.ladybug_retract import retract
 from kgstore.lock import FileLock
+from kgstore.plain_recipe import PlainRecipe, plain_recipe
 from kgstore.records import (
     TRIPLE_FIELDS,
     entities_of,
@@ -40,6 +43,7 @@ from kgstore.values import (
     Decision,
     Direction,
     Entity,
+    Extent,
     Hit,
     NeighbourCount,
     Origin,
@@ -56,6 +60,8 @@ from kgstore.values import (
 
 #: Relations read at a time when all are read.
 CHUNK = 500_000
+#: Relations of one table asked for at once by a recipe: ranges of heads, read by all cores, held in memory.
+RECIPE_CHUNK = 4_000_000
 #: A reading process goes through the write-ahead log when it opens the file; a longer one is put into the file first.
 LOG_TO_READ = 8 * 2**20
 
@@ -65,7 +71,8 @@ NODE_TABLES = (
     "CREATE NODE TABLE IF NOT EXISTS Relation(type STRING PRIMARY KEY, text STRING)",
     "CREATE NODE TABLE IF NOT EXISTS Source(name STRING PRIMARY KEY, path STRING, image_root STRING, done INT64, "
     "complete BOOLEAN, digest STRING, bytes INT64)",
-    "CREATE NODE TABLE IF NOT EXISTS Graph(id STRING PRIMARY KEY, revision INT64, entity_revision INT64)",
+    "CREATE NODE TABLE IF NOT EXISTS Graph(id STRING PRIMARY KEY, revision INT64, entity_revision INT64, "
+    "change_revision INT64)",
 )
 RELATION_TABLE = (
     "CREATE REL TABLE IF NOT EXISTS <table>(FROM Entity TO Entity, words STRING, weight DOUBLE, sources STRING[], "
@@ -108,6 +115,8 @@ CHANGE_TRIPLES = (
 )
 COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(*)"
 COUNT_TRIPLES = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*)"
+#: Numbers of relations only grow, and so do those of entities.
+EXTENT = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*), max(offset(id(r)))"
 
 RELATIONS = "MATCH (n:Relation) RETURN n.type, n.text ORDER BY n.type"
 CREATE_RELATION = "CREATE (:Relation {type: $type, text: $text})"
@@ -116,9 +125,13 @@ SET_SOURCE = (
     "MERGE (s:Source {name: $name}) SET s.path = $path, s.image_root = $image_root, s.done = $done, "
     "s.complete = $complete, s.digest = $digest, s.bytes = $bytes"
 )
-REVISION = "MATCH (g:Graph) RETURN g.id, g.revision, g.entity_revision"
-FIRST_REVISION = "CREATE (:Graph {id: $id, revision: 0, entity_revision: 0})"
-SET_REVISION = "MATCH (g:Graph) SET g.revision = g.revision + 1, g.entity_revision = g.entity_revision + $entities"
+#: Each write that changes anything counts as a revision; the last one that did more than add is remembered.
+REVISION = "MATCH (g:Graph) RETURN g.id, g.revision, g.entity_revision, g.change_revision"
+FIRST_REVISION = "CREATE (:Graph {id: $id, revision: 0, entity_revision: 0, change_revision: 0})"
+SET_REVISION = (
+    "MATCH (g:Graph) SET g.revision = g.revision + 1, g.entity_revision = g.entity_revision + $entities, "
+    "g.change_revision = CASE WHEN $changed THEN g.revision + 1 ELSE g.change_revision END"
+)
 
 PICTURES = (
     "MATCH (e:Entity) WHERE size(e.images) > 0 AND ($any_kind OR list_contains($kinds, e.kind)) "
@@ -353,7 +366,9 @@ class LadybugStore:
 
     def _revise(self, written: Written, otherwise: bool = False) -> None:
         if written != Written() or otherwise:
-            self._run(SET_REVISION, {"entities": int(written.new_entities + written.changed_entities > 0)})
+            entities = int(written.new_entities + written.changed_entities > 0)
+            changed = written.changed_entities + written.changed_triples > 0
+            self._run(SET_REVISION, {"entities": entities, "changed": changed})
 
     # -- reading
 
@@ -426,7 +441,7 @@ class LadybugStore:
         self, text: str, *, kinds: Collection[str] = (), sources: Collection[str] = (), limit: int = 20
     ) -> list[Hit]:
         with self._using:
-            graph, _, revision = self._run(REVISION)[0]
+            graph, _, revision, _ = self._run(REVISION)[0]
             self._index.bring_up_to(f"{graph}-{revision}", self.entity_columns)
             scores = self._index.search(text, kinds=kinds, sources=sources, limit=limit)
             found = {entity.id: entity for entity in self.entities([id for id, _ in scores])}
@@ -460,13 +475,26 @@ class LadybugStore:
         )
 
     def fingerprint(self) -> str:
-        graph, revision, _ = self._run(REVISION)[0]
+        graph, revision, *_ = self._run(REVISION)[0]
         return f"{graph[:12]}-{revision}"
 
-    def entity_columns(self) -> Iterator[pa.RecordBatch]:
+    def extent(self) -> Extent:
+        with self._using:
+            graph, revision, _, changed = self._run(REVISION)[0]
+            types = {}
+            for table in sorted(self._tables):
+                many, last = self._run(_on(table, EXTENT))[0]
+                types[type_of(table)] = (many, 0 if last is None else last + 1)
+            return Extent(graph, revision, changed, self._run(COUNT_ENTITIES)[0][0], types)
+
+    def entity_columns(self, *, numbered: bool = False) -> Iterator[pa.RecordBatch]:
+        cypher, schema = ENTITY_RANGE, ENTITY_COLUMNS
+        if numbered:
+            cypher, schema = f"{ENTITY_RANGE}, offset(id(e))", schema.append(pa.field("number", pa.int64()))
         for span in self._spans(self._run(COUNT_ENTITIES)[0][0]):
             with self._using:
-                yield from _as(self._engine.arrow(ENTITY_RANGE, span), ENTITY_COLUMNS)
+                columns = self._engine.arrow(cypher, span)
+            yield from _as(columns, schema)
 
     def triple_columns(self) -> Iterator[pa.RecordBatch]:
         for table in sorted(self._tables):
@@ -491,10 +519,44 @@ class LadybugStore:
         require_reading(cypher, parameters or {}, procedures=())
         with tempfile.TemporaryFile() as file:
             with self._changing:
-                self._reading().columns(for_ladybug(cypher, self._tables), parameters or {}, file)
-            file.seek(0)
-            with pa.ipc.open_stream(file) as stream:
-                yield from stream
+                _spool(self._reading().columns(for_ladybug(cypher, self._tables), parameters or {}), file)
+            if file.tell():
+                file.seek(0)
+                with pa.ipc.open_stream(file) as stream:
+                    yield from stream
+
+    def recipe_columns(
+        self, cypher: str, parameters: Mapping[str, object] | None = None, since: Extent | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        require_reading(cypher, parameters or {}, procedures=())
+        plain = plain_recipe(cypher)
+        queries = {} if plain is None else self._table_queries(plain, parameters or {}, since)
+        if queries is None or plain is None:
+            yield from self.columns(cypher, parameters)
+            return
+        end = (self._run(LAST_NUMBER)[0][0] or 0) + 1
+        for table, query in queries.items():
+            rows = self._run(_on(table, COUNT_TRIPLES))[0][0] if since is None else 1
+            parts = -(-rows // RECIPE_CHUNK)
+            for part in range(parts):
+                asked = query.over(end * part // parts, end * (part + 1) // parts)
+                with self._changing:
+                    answer = list(self._reading().columns(asked, {}, at_once=True))
+                yield from map(query.complete, answer)
+
+    def _table_queries(
+        self, plain: PlainRecipe, parameters: Mapping[str, object], since: Extent | None
+    ) -> dict[str, TableQuery] | None:
+        """By table; None if the recipe must be run as it is written."""
+        queries = {}
+        for table in sorted(self._tables):
+            if not plain.types or type_of(table) in plain.types:
+                first = None if since is None else since.types.get(type_of(table), (0, 0))[1]
+                query = table_query(plain, table, parameters, first)
+                if query is None:
+                    return None
+                queries[table] = query
+        return queries
 
     def query(
         self, cypher: str, parameters: Mapping[str, object] | None = None, *, seconds: float = 10.0, rows: int = 1000
@@ -557,6 +619,15 @@ def _without_keyword(rows: pa.Table) -> pa.Table:
 
 def _as(columns: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     return iter(columns.rename_columns(schema.names).cast(schema).to_batches())
+
+
+def _spool(batches: Iterator[pa.RecordBatch], file: IO[bytes]) -> None:
+    """Writes an Arrow stream, or nothing if there is no batch."""
+    first = next(batches, None)
+    if first is not None:
+        with pa.ipc.new_stream(file, first.schema) as writer:
+            for batch in itertools.chain([first], batches):
+                writer.write_batch(batch)
 
 
 def _compare(what: str, sent: int, arrived: int) -> None:

@@ -455,9 +455,11 @@ class Neo4jStore:
             self._statistics = (fingerprint, self._count())
         return self._statistics[1]
 
+    def _count_types(self) -> dict[str, int]:
+        return {name: self._read(_of(COUNT_TYPE, name))[0][0] for (name,) in self._read(COUNT_TYPES)}
+
     def _count(self) -> Statistics:
-        names = [name for (name,) in self._read(COUNT_TYPES)]
-        types = {name: self._read(_of(COUNT_TYPE, name))[0][0] for name in names}
+        types = self._count_types()
         decisions = dict(self._read(COUNT_DECISIONS))
         return Statistics(
             entities=self._read(REVISION)[0][2],
@@ -478,7 +480,8 @@ class Neo4jStore:
 
     def extent(self) -> Extent:
         graph, revision, entities, _ = self._read(REVISION)[0]
-        return Extent(graph, revision, self._read(LAST_CHANGE)[0][0], entities, self._count_types())
+        types = {name: (many, 0) for name, many in self._count_types().items()}
+        return Extent(graph, revision, self._read(LAST_CHANGE)[0][0], entities, types)
 
     def entity_columns(self, *, numbered: bool = False) -> Iterator[pa.RecordBatch]:
         return entity_columns(self._driver.stream)

@@ -1,4 +1,4 @@
-"""The answer of a recipe in numbers: checked, with entities and relations replaced by their numbers, block by block."""
+"""The answer of a recipe in numbers: checked, with entities, relations, splits and sources replaced by theirs."""
 
 from __future__ import annotations
 
@@ -9,59 +9,127 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32, Int32, UInt8, UInt16
 from tqdm import tqdm
 
 from kgstore.errors import BadProjection
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
-from kgstore.values import COMMON_TYPE, SPLITS, Relation, relation_text
+from kgstore.values import COMMON_TYPE, SPLITS, Extent, Relation, relation_text
 
 REQUIRED = ("head", "relation", "tail")
+#: Sources that the number of a source can tell apart.
+MOST_SOURCES = 2**16
 
-#: Rows numbered at once. Each block hashes all entity ids anew, so it is large.
+#: Rows whose ids are looked up at once. Each time all entity ids are hashed anew, so they are many.
 BLOCK = 2_000_000
 
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 
 
 @dataclass(frozen=True)
+class Numbering:
+    """How entities are numbered: `ids` in that order, and the numbers by which the store knows them, if it has any."""
+
+    ids: pa.LargeStringArray
+    by_store: Int32[np.ndarray, " k"] | None = None
+
+    def numbers(self, recipe: Recipe, column: str, table: pa.Table) -> Int32[np.ndarray, " e"]:
+        """Of the entities that a column names by id, or its `_number` twin by the store's number."""
+        if self.by_store is not None and f"{column}_number" in table.column_names:
+            return self.by_store[table[f"{column}_number"].to_numpy()]
+        wanted = table[column].cast(pa.large_string())
+        numbers = pc.index_in(wanted, value_set=self.ids)
+        if numbers.null_count:
+            first = wanted.filter(numbers.is_null())[0].as_py()
+            raise BadProjection(
+                f"Recipe {recipe.name} returned {column} {first!r}, which is the id of no entity; return h.id and t.id."
+            )
+        return numbers.to_numpy().astype(np.int32, copy=False)
+
+
+@dataclass(frozen=True)
 class Population:
-    """The triples of a recipe as it returned them, repeats and order kept. Ends number `ids`, relations `relations`."""
+    """The triples of a recipe as it returned them, repeats and order kept. Ends number entities, relations `relations`,
+    sources `sources`, splits SPLITS."""
 
     head: Int32[np.ndarray, " e"]
     relation: Int32[np.ndarray, " e"]
     tail: Int32[np.ndarray, " e"]
     weight: Float32[np.ndarray, " e"]
     split: UInt8[np.ndarray, " e"]
+    source: UInt16[np.ndarray, " e"]
     relations: tuple[Relation, ...]
+    sources: tuple[str, ...]
 
 
-def read_population(store: GraphStore, recipe: Recipe, ids: pa.LargeStringArray, *, progress: bool) -> Population:
-    """Runs the recipe. Raises BadProjection when it lacks a column, names no entity or returns nothing."""
-    codes: dict[str, int] = {}
-    blocks: list[tuple[np.ndarray, ...]] = []
+def read_population(
+    store: GraphStore, recipe: Recipe, numbering: Numbering, *, progress: bool, since: Extent | None = None
+) -> Population:
+    """Runs the recipe. Raises BadProjection when it lacks a column, names no entity or returns nothing.
+
+    With `since` it need not give what was there at that moment, and may return nothing.
+    """
+    relations, sources = _Names(), _Names()
+    columns: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("head", "relation", "tail", "weight", "split", "source")
+    }
     with tqdm(desc=f"recipe {recipe.name}", unit=" triples", unit_scale=True, disable=not progress) as bar:
-        for table in _blocks(store.columns(recipe.cypher, recipe.parameters)):
+        for table in _blocks(store.recipe_columns(recipe.cypher, recipe.parameters, since)):
             _check_columns(recipe, table)
-            blocks.append(
-                (
-                    _entity_numbers(recipe, table, "head", ids),
-                    _relation_codes(recipe, table, codes),
-                    _entity_numbers(recipe, table, "tail", ids),
-                    _weights(recipe, table),
-                    _splits(recipe, table),
-                )
-            )
+            for end in ("head", "tail"):
+                columns[end].append(numbering.numbers(recipe, end, table))
+            columns["relation"].append(_relations(recipe, table, relations))
+            columns["weight"].append(_weights(recipe, table))
+            columns["split"].append(_splits(recipe, table))
+            columns["source"].append(_sources(recipe, table, sources))
             bar.update(len(table))
-    if not blocks:
+    if not columns["head"] and since is None:
         raise BadProjection(
             f"Recipe {recipe.name} returned no triple: load data first, or widen its WHERE or its parameters "
             f"{dict(recipe.parameters)}."
         )
-    head, relation, tail, weight, split = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    relations, rank = _catalogue(list(codes), store.relations())
-    return Population(head, rank[relation], tail, weight, split, relations)
+    whole = {name: _joined(columns[name]) for name in columns}
+    catalogue, number = _catalogue(relations.names, store.relations())
+    names = sorted(sources.names)
+    place = np.array([names.index(name) for name in sources.names], np.uint16)
+    return Population(
+        whole["head"],
+        number[whole["relation"]],
+        whole["tail"],
+        whole["weight"],
+        whole["split"],
+        place[whole["source"]],
+        catalogue,
+        tuple(names),
+    )
+
+
+class _Names:
+    """Numbers for names, in order of first occurrence over all blocks."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._numbers)
+
+    def numbers(self, column: pa.ChunkedArray) -> Int32[np.ndarray, " e"]:
+        """Of a column of text or of a dictionary."""
+        parts = []
+        for chunk in column.chunks:
+            encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+            here = [self._numbers.setdefault(name, len(self._numbers)) for name in encoded.dictionary.to_pylist()]
+            parts.append(np.array(here, np.int32)[encoded.indices.to_numpy()])
+        return _joined(parts)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """The parts in a row; the list is emptied, for together they may be half of the memory."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, np.int32)
+    parts.clear()
+    return whole
 
 
 def _blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -72,14 +140,32 @@ def _blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
             waiting.append(pa.Table.from_batches([batch]))
             rows += len(batch)
         if rows >= BLOCK:
-            yield pa.concat_tables(waiting, promote_options="permissive")
+            yield _table(waiting)
             waiting, rows = [], 0
     if waiting:
-        yield pa.concat_tables(waiting, promote_options="permissive")
+        yield _table(waiting)
+
+
+def _table(batches: list[pa.Table]) -> pa.Table:
+    """Batches of a recipe read in parts may differ in the order of columns and in the type of a relation."""
+    names = batches[0].column_names
+    same = [batch.select(names) if set(batch.column_names) == set(names) else batch for batch in batches]
+    if len({str(batch.schema) for batch in same}) > 1:
+        same = [_without_dictionaries(batch) for batch in same]
+    return pa.concat_tables(same, promote_options="permissive")
+
+
+def _without_dictionaries(batch: pa.Table) -> pa.Table:
+    for at, field in enumerate(batch.schema):
+        if pa.types.is_dictionary(field.type):
+            batch = batch.set_column(at, field.name, batch[field.name].cast(field.type.value_type))
+    return batch
 
 
 def _check_columns(recipe: Recipe, table: pa.Table) -> None:
     for name in REQUIRED:
+        if f"{name}_number" in table.column_names:
+            continue
         if name not in table.column_names:
             raise BadProjection(
                 f"Recipe {recipe.name} returns {', '.join(table.column_names)} and lacks the column {name!r}; "
@@ -90,27 +176,15 @@ def _check_columns(recipe: Recipe, table: pa.Table) -> None:
 
 
 def _is_text(type_: pa.DataType) -> bool:
+    if pa.types.is_dictionary(type_):
+        return _is_text(type_.value_type)
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
 
 
-def _entity_numbers(recipe: Recipe, table: pa.Table, column: str, ids: pa.LargeStringArray) -> np.ndarray:
-    wanted = table[column].cast(pa.large_string())
-    numbers = pc.index_in(wanted, value_set=ids)
-    if numbers.null_count:
-        first = wanted.filter(numbers.is_null())[0].as_py()
-        raise BadProjection(
-            f"Recipe {recipe.name} returned {column} {first!r}, which is the id of no entity; return h.id and t.id."
-        )
-    return numbers.to_numpy().astype(np.int32, copy=False)
-
-
-def _relation_codes(recipe: Recipe, table: pa.Table, codes: dict[str, int]) -> np.ndarray:
-    """Codes in order of first occurrence, over all blocks; `codes` grows by what is new."""
-    encoded = table["relation"].combine_chunks().dictionary_encode()
-    if encoded.null_count:
+def _relations(recipe: Recipe, table: pa.Table, names: _Names) -> np.ndarray:
+    if table["relation"].null_count:
         raise BadProjection(f"Recipe {recipe.name} returned a triple without a relation; filter it out by IS NOT NULL.")
-    here = [codes.setdefault(name, len(codes)) for name in encoded.dictionary.to_pylist()]
-    return np.array(here, np.int32)[encoded.indices.to_numpy()]
+    return names.numbers(table["relation"])
 
 
 def _weights(recipe: Recipe, table: pa.Table) -> np.ndarray:
@@ -118,7 +192,7 @@ def _weights(recipe: Recipe, table: pa.Table) -> np.ndarray:
         return np.ones(len(table), np.float32)
     try:
         weights = pc.fill_null(table["weight"].cast(pa.float64()), 1.0).to_numpy()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BadProjection(f"Column 'weight' of recipe {recipe.name} holds no numbers: {error}.") from error
     return weights.astype(np.float32)
 
@@ -133,6 +207,28 @@ def _splits(recipe: Recipe, table: pa.Table) -> np.ndarray:
         first = names.filter(numbers.is_null())[0].as_py()
         raise BadProjection(f"Recipe {recipe.name} returned the split {first!r}; known are {', '.join(SPLITS)}.")
     return numbers.to_numpy().astype(np.uint8)
+
+
+def _sources(recipe: Recipe, table: pa.Table, names: _Names) -> np.ndarray:
+    """The column holds names, or lists of names of which the first counts; none is the source ""."""
+    if "source" not in table.column_names:
+        return np.zeros(len(table), np.uint16) + np.uint16(names.numbers(pa.chunked_array([[""]]))[0])
+    column = table["source"]
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column = pa.chunked_array([_first_of_each(chunk) for chunk in column.chunks], column.type.value_type)
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    if not _is_text(column.type):
+        raise BadProjection(f"Column 'source' of recipe {recipe.name} holds {column.type}, not text.")
+    numbers = names.numbers(pc.fill_null(column, ""))
+    if len(names.names) > MOST_SOURCES:
+        raise BadProjection(f"Recipe {recipe.name} returned more than {MOST_SOURCES:,} sources; is that the column?")
+    return numbers.astype(np.uint16)
+
+
+def _first_of_each(lists: pa.ListArray) -> pa.Array:
+    starts, lengths = lists.offsets.to_numpy()[:-1], pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    return lists.values.take(pa.array(starts, mask=lengths == 0))
 
 
 def _catalogue(names: Sequence[str], known: Sequence[Relation]) -> tuple[tuple[Relation, ...], np.ndarray]:

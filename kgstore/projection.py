@@ -1,38 +1,37 @@
 """A projection: the triples of one recipe as mapped arrays, both directions, with what their entities are.
 
-Cypher says what, a projection says it fast: it is made once from a store, reopened in milliseconds by any number of
-processes, and knows from which state of the graph it was made. Once open it needs no store.
+Cypher says what, a projection says it fast: it is made once from a store (kgstore.projecting), reopened in milliseconds
+by any number of processes, and knows from which state of the graph it was made. Once open it needs no store.
 """
 
 from __future__ import annotations
 
 import bisect
-import hashlib
 import json
 import os
-import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float32, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int32, Int64, UInt8, UInt16
 
+from kgstore.arranging import packed
 from kgstore.errors import BadProjection, UnknownEntity
-from kgstore.images import ImageRoots
-from kgstore.population import Population, read_population
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
-from kgstore.values import KINDS, SPLITS, Relation
+from kgstore.values import SPLITS, Extent, Relation
 
 #: Raised whenever the files change their meaning; projections of another format are made anew.
-FORMAT = 1
+FORMAT = 2
 
-ARRAYS = ("head", "relation", "tail", "weight", "split", "in_offsets", "out_offsets", "out_edges", "keys")
+ARRAYS = ("head", "relation", "tail", "weight", "split", "source", "in_offsets", "out_offsets", "out_edges", "keys")
 
-_ENTITIES = pa.schema(
+#: Columns of entities.arrow, in order.
+ENTITIES = pa.schema(
     [
         ("id", pa.large_string()),
         ("kind", pa.uint8()),
@@ -50,8 +49,11 @@ _FEW = 1000
 class Projection:
     """An open projection. Entities are numbered in the order of their ids, edges in the order (tail, head, relation).
 
+    Entities and relations that came to a graph after it was first projected have the numbers behind all others.
+
     The arrays are mapped read-only. Incoming edges of entity n are `in_offsets[n]` to `in_offsets[n + 1]`; its outgoing
-    ones are `out_edges[out_offsets[n]:out_offsets[n + 1]]`. `kinds` indexes KINDS, the two splits index SPLITS.
+    ones are `out_edges[out_offsets[n]:out_offsets[n + 1]]`. `kinds` indexes KINDS, the two splits index SPLITS, and
+    `source` indexes `sources`: who asserts the edge, if the recipe says so, else "".
     """
 
     head: Int32[np.ndarray, " e"]
@@ -59,6 +61,7 @@ class Projection:
     tail: Int32[np.ndarray, " e"]
     weight: Float32[np.ndarray, " e"]
     split: UInt8[np.ndarray, " e"]
+    source: UInt16[np.ndarray, " e"]
     in_offsets: Int64[np.ndarray, " n_1"]
     out_offsets: Int64[np.ndarray, " n_1"]
     out_edges: Int64[np.ndarray, " e"]
@@ -80,6 +83,7 @@ class Projection:
                 f"Projection {directory} is incomplete ({error}); remove it and project again."
             ) from error
         self._description = description
+        self._table = table
         self._ids: pa.LargeStringArray = table["id"]
         self._names: pa.LargeStringArray = table["name"]
         self._texts: pa.LargeListArray = table["texts"]
@@ -87,6 +91,7 @@ class Projection:
         self.kinds = table["kind"].to_numpy()
         self.entity_split = table["split"].to_numpy()
         self.relations = tuple(Relation(type_, text) for type_, text in description["relations"])
+        self.sources: tuple[str, ...] = tuple(description["sources"])
         self.fingerprint: str = description["fingerprint"]
         self.image_roots: dict[str, str] = description["image_roots"]
         if (self.edge_count, self.entity_count) != (len(self.keys), len(self._ids)):
@@ -104,21 +109,49 @@ class Projection:
     def recipe(self) -> Recipe:
         return Recipe(**self._description["recipe"])
 
+    @property
+    def all_entities(self) -> bool:
+        """Whether entities without an edge are numbered too."""
+        return bool(self._description["all_entities"])
+
+    @property
+    def graph(self) -> str:
+        """The fingerprint of the graph as it was projected."""
+        return str(self._description["graph"])
+
+    @property
+    def extent(self) -> Extent:
+        """How far the graph reached then."""
+        described = self._description["extent"]
+        types = {name: (many, following) for name, (many, following) in described["types"].items()}
+        return Extent(**{**described, "types": types})
+
+    @property
+    def table(self) -> pa.RecordBatch:
+        """All entities, in the order of their numbers: ENTITIES."""
+        return self._table
+
     def is_stale(self, store: GraphStore) -> bool:
         """Whether the graph has changed since."""
-        return bool(store.fingerprint() != self._description["graph"])
+        return bool(store.fingerprint() != self.graph)
 
     def entity_ids(self, numbers: Sequence[int] | Int64[np.ndarray, " k"]) -> list[str]:
         return self._ids.take(pa.array(np.asarray(numbers, np.int64))).to_pylist()
 
     def numbers(self, ids: Sequence[str]) -> Int64[np.ndarray, " k"]:
         """Raises UnknownEntity for an id that the projection does not hold."""
+        found = self.known_numbers(ids)
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown):
+            raise self._unknown(ids[int(unknown[0])])
+        return found
+
+    def known_numbers(self, ids: Sequence[str]) -> Int64[np.ndarray, " k"]:
+        """The same, with -1 for an id that the projection does not hold."""
         if len(ids) <= _FEW:
             return np.fromiter((self._number(id_) for id_ in ids), np.int64, len(ids))
         found = pc.index_in(pa.array(ids, pa.large_string()), value_set=self._ids)
-        if found.null_count:
-            raise self._unknown(ids[found.is_null().index(True).as_py()])
-        return found.to_numpy().astype(np.int64)
+        return pc.fill_null(found, -1).to_numpy().astype(np.int64)
 
     def name(self, number: int) -> str:
         """What to call an entity: its name, else its first text, else the key of its id."""
@@ -160,7 +193,7 @@ class Projection:
 
     def packed(self, head: Any, relation: Any, tail: Any) -> Int64[np.ndarray, ...]:
         """The key by which edges are sorted; numbers broadcast against each other."""
-        return _pack(
+        return packed(
             np.asarray(head, np.int64),
             np.asarray(relation, np.int64),
             np.asarray(tail, np.int64),
@@ -169,10 +202,17 @@ class Projection:
         )
 
     def _number(self, id_: str) -> int:
-        place = bisect.bisect_left(self._ids, id_, key=lambda scalar: scalar.as_py())
-        if place == len(self._ids) or self._ids[place].as_py() != id_:
-            raise self._unknown(id_)
-        return place
+        """-1 for an unknown id. Entities stand in the order of their ids, but for those that came later."""
+        first = int(self._description["in_order"])
+        place = bisect.bisect_left(self._ids, id_, hi=first, key=lambda scalar: scalar.as_py())
+        if place < first and self._ids[place].as_py() == id_:
+            return place
+        return self._later.get(id_, -1)
+
+    @cached_property
+    def _later(self) -> dict[str, int]:
+        first = int(self._description["in_order"])
+        return {id_: first + place for place, id_ in enumerate(self._ids[first:].to_pylist())}
 
     def _unknown(self, id_: str) -> UnknownEntity:
         return UnknownEntity(
@@ -194,72 +234,6 @@ def open_projection(directory: str | os.PathLike[str]) -> Projection:
     return Projection.open(directory)
 
 
-def projection_for(
-    store: GraphStore,
-    recipe: Recipe,
-    cache: str | os.PathLike[str],
-    *,
-    all_entities: bool = False,
-    progress: bool = False,
-) -> Projection:
-    """The projection of the graph as it stands, from below `cache` if it was made before."""
-    graph = store.fingerprint()
-    directory = Path(cache) / _fingerprint(recipe, graph, all_entities)
-    if (directory / "projection.json").is_file():
-        return open_projection(directory)
-    return project(store, recipe, directory, all_entities=all_entities, progress=progress)
-
-
-def project(
-    store: GraphStore,
-    recipe: Recipe,
-    directory: str | os.PathLike[str],
-    *,
-    all_entities: bool = False,
-    progress: bool = False,
-) -> Projection:
-    """Runs the recipe and writes its answer to `directory`, aside first and then renamed over what was there.
-
-    Repeats of a triple become one, of the greatest weight. `all_entities` numbers isolated entities too. Raises
-    BadProjection for a recipe without a needed column or an answer, and when the graph changes meanwhile.
-    """
-    graph = store.fingerprint()
-    entities = _entity_table(store)
-    population = read_population(store, recipe, entities["id"].combine_chunks(), progress=progress)
-    roots = {source: str(folder) for source, folder in ImageRoots.of(store).folders.items()}
-    if store.fingerprint() != graph:
-        raise BadProjection(
-            "The graph changed while it was projected; let the other writer finish, then project again."
-        )
-    entities, head, tail = _compact(entities, population, all_entities)
-    description = {
-        "format": FORMAT,
-        "fingerprint": _fingerprint(recipe, graph, all_entities),
-        "graph": graph,
-        "recipe": {"name": recipe.name, "cypher": recipe.cypher, "parameters": dict(recipe.parameters)},
-        "relations": [[relation.type, relation.text] for relation in population.relations],
-        "image_roots": roots,
-        "entities": len(entities),
-    }
-    directory = Path(directory)
-    aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        _write_entities(aside, entities)
-        description["edges"] = _write_edges(aside, population, head, tail, len(entities))
-        (aside / "projection.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
-        _replace(aside, directory)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return open_projection(directory)
-
-
-def _fingerprint(recipe: Recipe, graph: str, all_entities: bool) -> str:
-    parts = [FORMAT, recipe.cypher, dict(recipe.parameters), graph, all_entities]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
 def _read_description(directory: Path) -> dict[str, Any]:
     try:
         description = json.loads((directory / "projection.json").read_text(encoding="utf-8"))
@@ -270,96 +244,3 @@ def _read_description(directory: Path) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise BadProjection(f"Projection {directory} was made by another version; remove it and project again.")
     return description
-
-
-def _entity_table(store: GraphStore) -> pa.Table:
-    """All entities in the order of their ids, kinds and splits as numbers."""
-    batches = [batch for batch in store.entity_columns() if len(batch)]
-    if not batches:
-        raise BadProjection("The graph holds no entity; load some data first: python -m ingest SOURCE --path PATH.")
-    table = pa.Table.from_batches(batches).combine_chunks()
-    table = table.take(pc.sort_indices(table["id"]))
-    columns = [
-        table["id"],
-        pc.index_in(table["kind"], value_set=pa.array(KINDS)),
-        table["name"],
-        table["texts"],
-        table["images"],
-        pc.index_in(table["split"], value_set=pa.array(SPLITS)),
-    ]
-    arrays = [column.cast(field.type).combine_chunks() for column, field in zip(columns, _ENTITIES, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=_ENTITIES)
-
-
-def _compact(
-    entities: pa.Table, population: Population, all_entities: bool
-) -> tuple[pa.Table, Int32[np.ndarray, " e"], Int32[np.ndarray, " e"]]:
-    """Entities without those that no triple names, and heads and tails renumbered to match."""
-    if all_entities:
-        return entities, population.head, population.tail
-    named = np.zeros(len(entities), bool)
-    named[population.head] = True
-    named[population.tail] = True
-    renumbered = np.cumsum(named, dtype=np.int32) - np.int32(1)
-    return entities.filter(pa.array(named)), renumbered[population.head], renumbered[population.tail]
-
-
-def _write_entities(directory: Path, entities: pa.Table) -> None:
-    """One record batch, so that every column is one mapped array."""
-    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in entities.columns], schema=_ENTITIES)
-    with pa.ipc.new_file(str(directory / "entities.arrow"), _ENTITIES) as writer:
-        writer.write_batch(batch)
-
-
-def _write_edges(directory: Path, population: Population, head: np.ndarray, tail: np.ndarray, entities: int) -> int:
-    """Writes the arrays of both directions; the number of distinct edges."""
-    keys = _pack(
-        head.astype(np.int64),
-        population.relation.astype(np.int64),
-        tail.astype(np.int64),
-        entities,
-        len(population.relations),
-    )
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    weight = np.maximum.reduceat(population.weight[order], first)
-    keys, order = keys[first], order[first]
-    head, tail = head[order], tail[order]
-    out_edges = np.argsort(head, kind="stable")
-    arrays = {
-        "head": head,
-        "relation": population.relation[order],
-        "tail": tail,
-        "weight": weight,
-        "split": population.split[order],
-        "in_offsets": _offsets(tail, entities),
-        "out_offsets": _offsets(head, entities),
-        "out_edges": out_edges,
-        "keys": keys,
-    }
-    for name in ARRAYS:
-        np.save(directory / f"{name}.npy", arrays[name], allow_pickle=False)
-    return len(keys)
-
-
-def _offsets(ends: np.ndarray, entities: int) -> Int64[np.ndarray, " n_1"]:
-    return np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=entities), dtype=np.int64)])
-
-
-def _pack(head: np.ndarray, relation: np.ndarray, tail: np.ndarray, entities: int, relations: int) -> np.ndarray:
-    if entities * entities * relations >= 2**63:
-        raise BadProjection(
-            f"{entities:,} entities and {relations:,} relation types are more than an edge key of 64 bits can tell "
-            "apart; narrow the recipe."
-        )
-    return (tail * entities + head) * relations + relation
-
-
-def _replace(aside: Path, directory: Path) -> None:
-    """Puts `aside` in the place of `directory`; whoever has the old files mapped keeps them."""
-    old = directory.with_name(f"{directory.name}.old-{os.getpid()}")
-    if directory.exists():
-        directory.rename(old)
-    aside.rename(directory)
-    shutil.rmtree(old, ignore_errors=True)

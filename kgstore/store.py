@@ -12,6 +12,7 @@ from kgstore.values import (
     Decision,
     Direction,
     Entity,
+    Extent,
     Hit,
     NeighbourCount,
     Origin,
@@ -171,8 +172,15 @@ class GraphStore(Protocol):
         """A short word that changes whenever the graph does; cheap."""
         ...
 
-    def entity_columns(self) -> Iterator[pa.RecordBatch]:
-        """All entities as ENTITY_COLUMNS, in no promised order, in bounded memory."""
+    def extent(self) -> Extent:
+        """How far the graph reaches now; cheap."""
+        ...
+
+    def entity_columns(self, *, numbered: bool = False) -> Iterator[pa.RecordBatch]:
+        """All entities as ENTITY_COLUMNS, in no promised order, in bounded memory.
+
+        With `numbered` one more column `number`, where the store tells entities by number in recipe_columns.
+        """
         ...
 
     def triple_columns(self) -> Iterator[pa.RecordBatch]:
@@ -180,9 +188,20 @@ class GraphStore(Protocol):
         ...
 
     def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
-        """The answer of a read-only query as columns of scalars, without a row limit: how recipes are read.
+        """The answer of a read-only query as columns of scalars, without a row limit.
 
         Raises QueryRefused unless the query only reads the graph.
+        """
+        ...
+
+    def recipe_columns(
+        self, cypher: str, parameters: Mapping[str, object] | None = None, since: Extent | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """What `columns` answers, read in parts and many times faster where the recipe is plain (see plain_recipe).
+
+        Instead of `head` and `tail` there may then be `head_number` and `tail_number` (see entity_columns), `relation`
+        may be a dictionary, and columns stand in any order. With `since`, a recipe that is plain gives all relations
+        that were added since, and perhaps others.
         """
         ...
 

@@ -181,6 +181,20 @@ class Retracted:
         )
 
 
+class Extent(NamedTuple):
+    """How far a graph reached at one moment, for whoever wants to read only what was added since.
+
+    `changed` is the last revision that did more than add. `types` says of each relation type how many relations there
+    were, and from where on later ones are numbered (0 where a store does not number them).
+    """
+
+    graph: str
+    revision: int
+    changed: int
+    entities: int
+    types: dict[str, tuple[int, int]]
+
+
 class NeighbourCount(NamedTuple):
     """How many relations of one type an entity has in one direction."""
 

@@ -25,7 +25,8 @@ from kgstore import GraphStore, Triple, open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
 from kgstore.errors import BadImage, BadProjection, KgError, UnknownEntity
 from kgstore.images import ImageRoots
-from kgstore.projection import Projection, open_projection, project
+from kgstore.projecting import project
+from kgstore.projection import Projection, open_projection
 from kgstore.recipes import load_recipe
 from kgstore.values import COMMON_TYPE, KINDS, SPLITS, Relation
 from model.checkpoint import load_run

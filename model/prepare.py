@@ -25,7 +25,8 @@ from transformers import CLIPModel
 from kgstore import COMMON_TYPE, open_store
 from kgstore.command import WrongCall
 from kgstore.images import ImageRoots
-from kgstore.projection import Projection, open_projection, projection_for
+from kgstore.projecting import projection_for
+from kgstore.projection import Projection, open_projection
 from kgstore.recipes import load_recipe, parse_parameters
 from model.checkpoint import (
     MODEL,

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from kgstore import Entity, Source, Triple, open_store
-from kgstore.projection import Projection, project
+from kgstore.projecting import project
+from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
 from model.composed import Grouping, Memberships, groups_of
 from model.sampler import BadSampling, Sampler

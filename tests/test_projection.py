@@ -13,7 +13,8 @@ import pytest
 from kgstore import COMMON_TYPE, Entity, GraphStore, Relation, Triple, relation_text
 from kgstore.errors import BadProjection, QueryRefused, UnknownEntity
 from kgstore.images import ImageRoots
-from kgstore.projection import Projection, open_projection, project, projection_for
+from kgstore.projecting import project, projection_for
+from kgstore.projection import Projection, open_projection
 from kgstore.recipes import Recipe, built_in_recipes, load_recipe, parse_parameters
 from kgstore.values import KINDS
 from tests.sampling_graph import Graph, random_graph

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kgstore import Entity, GraphStore, Triple
-from kgstore.projection import project
+from kgstore.projecting import project
 from kgstore.recipes import load_recipe
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")

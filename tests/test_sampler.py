@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kgstore import open_store
-from kgstore.projection import Projection, open_projection, project
+from kgstore.projecting import project
+from kgstore.projection import Projection, open_projection
 from kgstore.recipes import load_recipe
 from model.batch import TripleSample
 from model.neighbours import draw_evenly

@@ -1,8 +1,11 @@
-"""The stream's batches show what the graph says, in order, and its thread ends whatever happens."""
+"""The stream's batches show what the graph says, in order, and its threads end whatever happens."""
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from kgstore import open_store
+from kgstore import Entity, Source, Triple, open_store
 from kgstore.errors import BadImage, BadProjection
 from kgstore.images import ImageRoots
-from kgstore.projection import Projection, project
+from kgstore.projecting import project
+from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
+from model.augment import augmented
 from model.batch import Batch, Neighbourhood, TripleSample
 from model.picture_cache import cached_pictures
 from model.pictures import pixels_of
@@ -34,7 +40,7 @@ class Data(NamedTuple):
     cache: Path
     tokenizer: Tokenizer
 
-    def views(self, picture_share: float = 0.5) -> Views:
+    def views(self, picture_share: float = 0.5, *, live: bool = False, augment: float = 0.0) -> Views:
         return Views(
             self.projection,
             self.tokenizer,
@@ -43,6 +49,8 @@ class Data(NamedTuple):
             cache=self.cache,
             roots=self.roots,
             picture_share=picture_share,
+            live=live,
+            augment=augment,
         )
 
 
@@ -158,29 +166,67 @@ def test_the_picture_share_decides_between_pictures_and_texts(
     assert least <= np.concatenate(shown).mean() <= most
 
 
-def test_the_stream_gives_what_the_sampler_and_views_give_from_any_step(data: Data) -> None:
-    views = data.views()
-    with Stream(sampler(data), views) as stream:
-        first = list(islice(stream, 8))
-    with Stream(sampler(data), views, start_step=5, prefetch=1) as stream:
-        resumed = list(islice(stream, 3))
-    assert [step for step, _ in first] == list(range(8))
-    assert [step for step, _ in resumed] == [5, 6, 7]
-    for (_, before), (_, after) in zip(first[5:], resumed, strict=True):
-        assert equal(before, after)
-    assert equal(first[2][1], views.batch(sampler(data).sample(2)))
+@pytest.mark.parametrize("workers", [0, 1, 2, 4])
+def test_the_stream_gives_what_the_sampler_and_views_give_from_any_step(data: Data, workers: int) -> None:
+    views = data.views(augment=0.5)
+    expected = [augmented(views.batch(sampler(data).sample(step))) for step in range(12)]
+    with Stream(sampler(data), views, workers=workers) as stream:
+        given = list(islice(stream, 12))
+    with Stream(sampler(data), data.views(live=True, augment=0.5), start_step=5, workers=workers) as stream:
+        resumed = list(islice(stream, 7))
+    assert [step for step, _ in given] == list(range(12))
+    assert [step for step, _ in resumed] == list(range(5, 12))
+    for (step, batch), wanted in zip([*given, *resumed], [*expected, *expected[5:]], strict=True):
+        assert equal(batch, wanted), step
 
 
-def test_closing_leaves_no_thread(data: Data) -> None:
+def test_no_more_batches_are_made_ahead_than_may_wait(data: Data) -> None:
+    begun: list[int] = []
+
+    class Watched(Sampler):
+        def sample(self, step: int) -> TripleSample:
+            begun.append(step)
+            return super().sample(step)
+
+    with Stream(Watched(data.projection, batch_size=8), data.views(), workers=4, prefetch=6) as stream:
+        next(stream)
+        until = time.monotonic() + 30
+        while len(begun) < 7 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert sorted(begun) == list(range(7))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_closing_leaves_no_thread_and_no_process(data: Data, workers: int) -> None:
     before = set(threading.enumerate())
-    stream = Stream(sampler(data), data.views(), prefetch=2)
+    stream = Stream(sampler(data), data.views(), workers=workers, prefetch=2)
     next(stream)
-    assert set(threading.enumerate()) - before
+    assert len(set(threading.enumerate()) - before) == workers
     stream.close()
     stream.close()
     assert set(threading.enumerate()) - before == set()
+    assert multiprocessing.active_children() == []
     assert list(stream) == []
     assert stream.waited > 0
+
+
+def test_closing_ends_a_loop_that_waits(data: Data) -> None:
+    let_go = threading.Event()
+
+    class Slow(Sampler):
+        def sample(self, step: int) -> TripleSample:
+            let_go.wait()
+            return super().sample(step)
+
+    stream = Stream(Slow(data.projection, batch_size=8), data.views())
+    given: list[int] = []
+    loop = threading.Thread(target=lambda: given.extend(step for step, _ in stream))
+    loop.start()
+    threading.Timer(0.1, let_go.set).start()
+    stream.close()
+    loop.join()
+    assert given in ([], [0])
 
 
 class Failing(Sampler):
@@ -194,14 +240,16 @@ class Failing(Sampler):
         return super().sample(step)
 
 
-def test_an_exception_in_the_thread_reaches_the_loop_with_its_cause(data: Data) -> None:
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_an_exception_in_a_worker_reaches_the_loop_with_its_cause(data: Data, workers: int) -> None:
     before = set(threading.enumerate())
-    stream = Stream(Failing(data.projection, batch_size=8), data.views())
+    stream = Stream(Failing(data.projection, batch_size=8), data.views(), workers=workers)
     assert [step for step, _ in islice(stream, 3)] == [0, 1, 2]
     with pytest.raises(RuntimeError, match="step 3") as caught:
         next(stream)
     assert isinstance(caught.value.__cause__, OSError)
     assert set(threading.enumerate()) - before == set()
+    assert list(stream) == []
 
 
 def test_an_error_of_ours_reaches_the_loop_as_it_is(data: Data) -> None:
@@ -228,6 +276,57 @@ def test_a_broken_picture_is_counted_and_its_entity_shown_by_something_else(
         for number in range(data.projection.entity_count)
     ]
     assert views.by_name == sum(has_neither) > 0
+
+
+def test_a_broken_picture_makes_room_for_another_description_of_its_entity(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (9, 9), (7, 7, 7)).save(tmp_path / "pictures" / "good.png")
+    broken = ("s/gone.png", "s/none.png")
+    shown = {
+        "s:1-another-picture": Entity("s:1-another-picture", images=(broken[0], "s/good.png", broken[1])),
+        "s:2-a-text": Entity("s:2-a-text", images=broken, texts=("said",), name="named"),
+        "s:3-a-blank-text": Entity("s:3-a-blank-text", images=broken, texts=("", " \n"), name="named"),
+        "s:4-no-name": Entity("s:4-no-name", images=broken),
+    }
+    with open_store(tmp_path / "graph") as store:
+        triples = [Triple(id_, "NEXT", "s:1-another-picture") for id_ in list(shown)[1:]]
+        store.write(list(shown.values()), triples, source=Source("s", image_root=str(tmp_path / "pictures")))
+        projection = project(store, load_recipe("all"), tmp_path / "projection")
+    tokenizer = Tokenizer.of()
+    place = ImageRoots({"s": tmp_path / "pictures"})
+    nothing = np.empty(0, np.int64)
+    everyone = TripleSample(0, np.arange(4), np.zeros(4, np.int64), np.arange(4), Neighbourhood(*[nothing] * 3))
+    for live in (True, False):
+        views = Views(
+            projection, tokenizer, side=SIDE, context=CONTEXT, cache=tmp_path, roots=place, live=live, picture_share=1.0
+        )
+        for step in range(8):
+            batch = views.batch(replace(everyone, step=step))
+            assert batch.is_picture.tolist() == [True, False, False, False]
+            assert (batch.pixels == 7).all()
+            words, _ = tokenizer.encode(["said", "named", "4-no-name"], CONTEXT)
+            assert batch.tokens.tolist() == words.tolist()
+        assert sorted(views.pictures.failed) == sorted(broken)
+
+
+def test_entities_that_nothing_shows_are_counted(tmp_path: Path) -> None:
+    entities = [Entity("s:1", texts=("said",)), Entity("s:2", name="named"), Entity("s: ", name=""), Entity("s:4")]
+    with open_store(tmp_path / "graph") as store:
+        store.write(entities, [Triple(each.id, "NEXT", "s:1") for each in entities[1:]])
+        projection = project(store, load_recipe("all"), tmp_path / "projection")
+    views = Views(projection, Tokenizer.of(), side=SIDE, context=CONTEXT, cache=tmp_path)
+    assert (views.by_name, views.by_nothing) == (3, 1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_batches_on_a_gpu_are_those_of_the_cpu(data: Data) -> None:
+    with (
+        Stream(sampler(data), data.views(), workers=2, device="cuda") as there,
+        Stream(sampler(data), data.views()) as here,
+    ):
+        for (_, moved), (_, batch) in zip(islice(there, 20), here, strict=False):
+            assert moved.head.is_cuda
+            assert equal(moved.to("cpu"), batch)
 
 
 def test_pictures_and_tokens_are_made_once(data: Data) -> None:
