@@ -6,9 +6,11 @@ pictures-KEY.part/    the same in the making, with done.npy: which rows are ther
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -159,23 +161,25 @@ def _make(directory: Path, wanted: _Wanted, progress: bool) -> None:
 
 def _begin(directory: Path, wanted: _Wanted) -> _Making:
     """An empty cache in the making, with what other caches hold copied; done.npy comes last."""
-    count, side = len(wanted.references), wanted.side
-    shape = (count, 3, side, side)
-    pixels = np.lib.format.open_memmap(directory / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+    shape = (len(wanted.references), 3, wanted.side, wanted.side)
+    needed, free = math.prod(shape), shutil.disk_usage(directory).free
     try:
+        if needed > free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        pixels = np.lib.format.open_memmap(directory / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
         with (directory / "pixels.npy").open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, file.seek(0, os.SEEK_END))  # else a full disk kills the process
     except OSError as error:
         shutil.rmtree(directory)
         raise CacheFull(
-            f"{count:,} pictures need {pixels.nbytes / 2**30:,.1f} GiB in {directory.parent}: {error.strerror}. "
-            "Make room, or decode them while training: --pictures live."
+            f"{shape[0]:,} pictures need {needed / 2**30:,.1f} GiB in {directory.parent}, which has "
+            f"{free / 2**30:,.1f}: {error.strerror}. Make room, or decode them while training: --pictures live."
         ) from error
     with pa.ipc.new_file(str(directory / "references.arrow"), _REFERENCES) as writer:
         writer.write_batch(pa.record_batch([wanted.references], schema=_REFERENCES))
     _write_json(directory / "settings.json", wanted.settings)
     _write_json(directory / "failed.json", {})
-    done = np.zeros(count, bool)
+    done = np.zeros(len(pixels), bool)
     for other in sorted(directory.parent.glob("pictures-*/")):
         if other.suffix != ".part":
             _copy(other, wanted, pixels, done)

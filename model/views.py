@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -72,6 +73,12 @@ class Views:
         only_name = ~self.texts.described & ~_with_pictures(projection, self.pictures.failed)
         self.by_name = int(only_name.sum())
         self.by_nothing = int((self.texts.lengths(self.texts.owner[:-1][only_name]) <= NO_WORD).sum())
+        if self.by_nothing:
+            print(
+                f"{self.by_nothing:,} entities have no picture, no text and no name that holds a word: the model is "
+                "shown an empty text for them.",
+                file=sys.stderr,
+            )
         self._relation_tokens, self._relation_lengths = tokenizer.encode(
             [relation.text for relation in projection.relations], context
         )

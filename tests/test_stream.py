@@ -309,13 +309,14 @@ def test_a_broken_picture_makes_room_for_another_description_of_its_entity(tmp_p
         assert sorted(views.pictures.failed) == sorted(broken)
 
 
-def test_entities_that_nothing_shows_are_counted(tmp_path: Path) -> None:
+def test_entities_that_nothing_shows_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entities = [Entity("s:1", texts=("said",)), Entity("s:2", name="named"), Entity("s: ", name=""), Entity("s:4")]
     with open_store(tmp_path / "graph") as store:
         store.write(entities, [Triple(each.id, "NEXT", "s:1") for each in entities[1:]])
         projection = project(store, load_recipe("all"), tmp_path / "projection")
     views = Views(projection, Tokenizer.of(), side=SIDE, context=CONTEXT, cache=tmp_path)
     assert (views.by_name, views.by_nothing) == (3, 1)
+    assert "1 entities have no picture, no text and no name that holds a word" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
