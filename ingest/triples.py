@@ -1,69 +1,53 @@
-"""Triples in a table: TSV, CSV or columns between blanks, plain or gzip, with columns by name or by position.
+"""Triples: TSV, CSV, columns between blanks, Parquet, N-Triples, Turtle, OpenKE's counted files.
 
-Source: any, for instance WN18RR, FB15k-237, ImageNet's wordnet.is_a.txt, a table of your own. Licence: the table's.
+Source: any, for instance WN18RR, FB15k-237, DB15K, MKG-W, WN9-IMG, a table of your own. Licence: the source's.
 To get it: `python -m ingest triples --path FILE --source NAME --store URI`. A folder that holds train, valid and test
-files (.txt, .tsv, .csv, also .gz) is read as a whole, each file with its split.
+files (.txt, .tsv, .csv, .parquet, .nt, .ttl, also .gz) is read as a whole, each file with its split; one that holds
+entity2id.txt, relation2id.txt and train2id.txt is OpenKE's. Columns are named or counted from 1.
 
-Entities   whatever stands in the columns --head and --tail; the id is `NAME:` and what stands there. --names,
-           --lemmas (synonyms between commas, the first is the name) and --texts are files of `entity TAB text`. Where
-           no name is given, a text's beginning up to the first comma is.
+Entities   whatever stands in the columns --head and --tail; the id is `NAME:` and what stands there, or begins with
+           what --ids says, so that WN9-IMG's n02084071 is WordNet's `wn:n02084071`. --names, --lemmas (synonyms
+           between commas, the first is the name) and --texts are files of `entity TAB text`. Where no name is given, a
+           text's beginning up to the first comma is. Of an IRI without words the last part is read.
+           RDF brings words itself: rdfs:label, skos:prefLabel, schema:name; altLabel, definition, comment,
+           description, abstract, those in --language or none
 Relations  the words of the column --relation, or --relation-words for all rows; `_has_part`, `HasPart` and `has part`
-           are one type. --relation-texts is a file of `relation TAB words`.
+           are one type. Of an IRI the last part is the type, with as much before it as tells it from another IRI;
+           rdf:type is INSTANCE_OF, rdfs:subClassOf IS_A. --relation-texts is a file of `relation TAB words`.
 
 Examples
   an own table       --path facts.csv --source mine --head subject --relation predicate --tail object
   WordNet taxonomy   --path wordnet.is_a.txt --source wn --delimiter space --head 2 --tail 1 --relation-words "is a"
                      --lemmas words.txt --texts gloss.txt.gz
   WN18RR             --path WN18RR --source wn18rr --texts entity2text.txt --relation-texts relation2text.txt
+  WN9-IMG            --path WN9-IMG --source wn9 --ids wn --tail 2 --relation 3
+  DB15K, MKG-W       --path DB15K --source db15k
+  RDF                --path dump.nt.gz --source dbpedia
   joins              --path same.tsv --source join --full-ids --relation-words "same as" --tail 2
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ingest.lines import read_lines, read_table
+from ingest.facts import NO_TEXTS, Fact, Naming, Texts, fact_records
+from ingest.iris import RelationTypes, is_iri
+from ingest.lines import read_table
+from ingest.openke import NAMES, openke_facts, openke_files
+from ingest.rdf import RdfFact, RdfText, is_rdf, read_rdf
 from ingest.records import BadSource, DataSet, Record, Skipped, data_source
-from kgstore.values import COMMON_TYPE, SPLITS, Entity, Relation, Triple, relation_text, relation_type
+from ingest.tables import BY_POSITION, DELIMITERS, Columns, Positions, delimiter_of, is_parquet, positions, rows
+from kgstore.values import SPLITS, Source
 
-HELP = "a table of triples: TSV or CSV, columns by name or position, texts beside it"
+HELP = "triples: TSV, CSV, Parquet, N-Triples, Turtle or OpenKE's files, columns by name or position, texts beside it"
 
-DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
-#: So many relation types are no relations any more but a column of something else.
-MOST_TYPES = 2000
-
-_SPLIT_FILE = re.compile(r"(train|valid|val|dev|test)\.(txt|tsv|csv)(\.gz)?\Z", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where a row has what: a name from the first line, or a position from 1. Without `relation` words say it all."""
-
-    head: str = "1"
-    tail: str = "3"
-    relation: str = "2"
-    weight: str = ""
-
-    @property
-    def named(self) -> bool:
-        return any(column and not column.isdecimal() for column in (self.head, self.tail, self.relation, self.weight))
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Words for entities and relations, by what stands in the table."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    lemmas: Mapping[str, str] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
-    relations: Mapping[str, str] = field(default_factory=dict)
+_SPLIT_FILE = re.compile(r"(train|valid|val|dev|test)\.((txt|tsv|csv|nt|ttl)(\.gz)?|parquet)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,17 +55,23 @@ class Table:
     """How to read the rows, and what to make of them."""
 
     source: str
-    columns: Columns = Columns()
+    columns: Columns = BY_POSITION
     delimiter: str = ""  # by the file's name where it is empty
     header: bool = False
     relation_words: str = ""
     kind: str = "concept"
     full_ids: bool = False
+    ids: str = ""  # what ids begin with, if not the source's name
+    language: str = "en"
+
+    @property
+    def naming(self) -> Naming:
+        return Naming(self.source, "" if self.full_ids else self.ids or self.source, self.kind)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--path", type=Path, required=True, metavar="P", help="the table, or a folder of train/valid/test"
+        "--path", type=Path, required=True, metavar="P", help="the file, or a folder of train/valid/test"
     )
     parser.add_argument("--source", required=True, metavar="NAME", help="what to call it in the graph; begins the ids")
     parser.add_argument("--head", default="1", metavar="COLUMN", help="name or position from 1 (%(default)s)")
@@ -97,16 +87,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lemmas", type=Path, metavar="FILE", help="synonyms of entities: entity TAB lemma, lemma")
     parser.add_argument("--texts", type=Path, metavar="FILE", help="texts of entities: entity TAB text")
     parser.add_argument("--relation-texts", type=Path, metavar="FILE", help="words of relations: relation TAB words")
+    parser.add_argument("--language", default="en", metavar="CODE", help="of the texts in RDF (%(default)s)")
     parser.add_argument("--split", choices=SPLITS, help="give all rows this split (train, or by the file of a folder)")
     parser.add_argument(
         "--kind", choices=("concept", "phrase"), default="concept", help="of the entities (%(default)s)"
     )
-    parser.add_argument("--full-ids", action="store_true", help="the ends are ids already: source:key")
+    ends = parser.add_mutually_exclusive_group()
+    ends.add_argument("--ids", default="", metavar="PREFIX", help="what ids begin with, if not the source's name")
+    ends.add_argument("--full-ids", action="store_true", help="the ends are ids already: source:key")
 
 
 def from_options(options: argparse.Namespace) -> DataSet:
     if options.delimiter and options.delimiter not in DELIMITERS:
         raise BadSource(f"--delimiter is one of {', '.join(DELIMITERS)}, not {options.delimiter!r}.")
+    if ":" in options.ids or "/" in options.ids:
+        raise BadSource(f"--ids {options.ids!r} cannot begin an id: it must hold neither : nor /.")
     table = Table(
         options.source,
         Columns(options.head, options.tail, "" if options.relation_words else options.relation, options.weight),
@@ -115,31 +110,41 @@ def from_options(options: argparse.Namespace) -> DataSet:
         options.relation_words,
         options.kind,
         options.full_ids,
+        options.ids,
+        options.language.lower(),
     )
-    files = (options.names, options.lemmas, options.texts, options.relation_texts)
-    texts = Texts(*(_table_of(options.path, file) for file in files))
-    return read_triples(options.path, table, texts, options.split)
+    given = (options.names, options.lemmas, options.texts, options.relation_texts)
+    files = [_beside(options.path, file) if file else None for file in given]
+    names, lemmas, described, relations = ({} if file is None else read_table(file) for file in files)
+    texts = Texts(names, lemmas, described, relations)
+    data = read_triples(options.path, table, texts, options.split)
+    return replace(data, files=(*data.files, *filter(None, files)))
 
 
-def _table_of(path: Path, file: Path | None) -> dict[str, str]:
+def _beside(path: Path, file: Path) -> Path:
     """The file is looked for where the caller is, then beside the triples."""
-    if file is None:
-        return {}
     beside = (path if path.is_dir() else path.parent) / file
-    return read_table(beside if not file.exists() and beside.exists() else file)
+    return beside if not file.exists() and beside.exists() else file
 
 
-def read_triples(path: Path, table: Table, texts: Texts = Texts(), split: str | None = None) -> DataSet:
-    """The records of a table, or of the tables of a folder. The columns are checked before anything is read."""
+def read_triples(path: Path, table: Table, texts: Texts = NO_TEXTS, split: str | None = None) -> DataSet:
+    """The records of a file, or of the files of a folder. Columns are checked before anything is read."""
+    source = data_source(table.source, path, (table, texts, split))
+    if path.is_dir() and (counted := openke_files(path)):
+        asked = {file: split or own for file, own in counted.items()}
+        records = partial(_openke_records, path, asked, table, texts)
+        return DataSet(source, records, files=(*asked, *(path / name for name in NAMES)))
     files = _files(path, split)
     for file in files:
-        _positions(file, table)
-    return DataSet(data_source(table.source, path, (table, texts, split)), partial(_records, files, table, texts))
+        if not is_rdf(file):
+            _positions(file, table)
+    since = partial(_since, source, files, table, texts) if _of_plain_lines(files, table) else None
+    return DataSet(source, partial(_records, files, table, texts), files=tuple(files), since=since)
 
 
 def _files(path: Path, split: str | None) -> dict[Path, str]:
     if not path.exists():
-        raise BadSource(f"{path} does not exist: give --path a table, or a folder of train, valid and test files.")
+        raise BadSource(f"{path} does not exist: give --path a file, or a folder of train, valid and test files.")
     if not path.is_dir():
         return {path: split or "train"}
     words = {"val": "valid", "dev": "valid"}
@@ -150,160 +155,101 @@ def _files(path: Path, split: str | None) -> dict[Path, str]:
             found[file] = split or words.get(name, name)
     if not found:
         raise BadSource(
-            f"{path} holds no train, valid or test file (.txt, .tsv, .csv, .gz): give --path the table itself."
+            f"{path} holds no train, valid or test file (.txt, .tsv, .csv, .parquet, .nt, .ttl, .gz) and not OpenKE's "
+            "entity2id.txt and relation2id.txt: give --path the file itself."
         )
     return dict(sorted(found.items(), key=lambda item: SPLITS.index(item[1])))
 
 
-def _rows(file: Path, table: Table) -> Iterator[list[str] | Skipped]:
-    """All rows, the first line too; empty lines are passed over."""
-    name = file.name.removesuffix(".gz")
-    delimiter = table.delimiter or ("," if name.endswith(".csv") else "\t")
-    broken: list[Skipped] = []
+def _records(files: Mapping[Path, str], table: Table, texts: Texts) -> Iterator[Record]:
+    texts = _with_rdf_texts(files, table, texts)
 
-    def lines() -> Iterator[str]:
-        for line in read_lines(file):
-            if isinstance(line, str):
-                yield line
-            else:
-                broken.append(Skipped("lines that are not UTF-8", repr(line)))
+    def facts() -> Iterator[Fact | Skipped]:
+        for file, split in files.items():
+            yield from _rdf_facts(file, table, split) if is_rdf(file) else _table_facts(file, table, split)
 
-    if delimiter == " ":
-        rows: Iterator[list[str]] = (line.split() for line in lines())
-    elif delimiter == "\t":
-        rows = (line.rstrip("\r\n").split("\t") for line in lines())
-    else:
-        rows = csv.reader(lines(), delimiter=delimiter)
-    try:
-        for row in rows:
-            yield from broken
-            broken.clear()
-            if any(cell.strip() for cell in row):
-                yield row
-    except csv.Error as error:
-        raise BadSource(f"{file} does not read as CSV ({error}): is --delimiter right?") from error
-    yield from broken
+    yield from fact_records(facts(), table.naming, texts)
 
 
-@dataclass(frozen=True)
-class _Positions:
-    head: int
-    tail: int
-    relation: int | None
-    weight: int | None
-    first_row: int  # 1 where the first line holds the names of the columns
+def _openke_records(folder: Path, files: dict[Path, str], table: Table, texts: Texts) -> Iterator[Record]:
+    yield from fact_records(openke_facts(folder, files), table.naming, texts)
 
 
-def _positions(file: Path, table: Table) -> _Positions:
-    """Raises BadSource when the first row has no such columns."""
-    first = next((row for row in _rows(file, table) if not isinstance(row, Skipped)), None)
-    if first is None:
-        raise BadSource(f"{file} holds no row.")
-    by_name = table.columns.named
-    cells = [cell.strip() for cell in first]
+def _of_plain_lines(files: Mapping[Path, str], table: Table) -> bool:
+    """Whether lines that are added at the end can be read alone: a quoted cell of CSV may go over several lines."""
+    file, *others = files
+    plain = file.suffix != ".gz" and not is_parquet(file) and not is_rdf(file)
+    return plain and not others and delimiter_of(file, table.delimiter) in ("\t", " ")
 
-    def position(option: str, column: str) -> int:
-        if by_name and column in cells:
-            return cells.index(column)
-        if column.isdecimal() and 1 <= int(column) <= len(cells):
-            return int(column) - 1
-        shown = ", ".join(repr(cell[:30]) for cell in cells[:12])
-        raise BadSource(
-            f"{file} has no column {column!r} for --{option}; its first line has {len(cells)}: {shown}. "
-            "Give a name from there or a position from 1; --delimiter says what stands between columns."
-        )
 
-    columns = table.columns
-    return _Positions(
-        position("head", columns.head),
-        position("tail", columns.tail),
-        None if table.relation_words else position("relation", columns.relation),
-        position("weight", columns.weight) if columns.weight else None,
-        first_row=1 if by_name or table.header else 0,
+def _since(source: Source, files: Mapping[Path, str], table: Table, texts: Texts, start: int) -> DataSet:
+    return DataSet(source, partial(_records_since, files, table, texts, start))
+
+
+def _records_since(files: Mapping[Path, str], table: Table, texts: Texts, start: int) -> Iterator[Record]:
+    ((file, split),) = files.items()
+    types = RelationTypes()
+    first = next((fact for fact in _table_facts(file, table, split) if isinstance(fact, Fact)), None)
+    if first and is_iri(first.relation):
+        # The type of an IRI depends on those before it.
+        for fact in _table_facts(file, table, split):
+            if isinstance(fact, Fact):
+                types.of(fact.relation)
+    facts = _table_facts(file, table, split, start)
+    yield from fact_records(facts, table.naming, texts, types, all_of_them=False)
+
+
+def _positions(file: Path, table: Table) -> Positions:
+    return positions(
+        file, table.columns, relation=not table.relation_words, delimiter=table.delimiter, header=table.header
     )
 
 
-def _records(files: Mapping[Path, str], table: Table, texts: Texts) -> Iterator[Record]:
-    entities: set[str] = set()
-    types: set[str] = set()
-    for file, split in files.items():
-        at = _positions(file, table)
-        number = 0
-        for row in _rows(file, table):
-            if isinstance(row, Skipped):
-                yield row
-                continue
-            number += 1
-            if number > at.first_row:
-                yield from _row_records(row, f"{file.name}, row {number}", at, table, texts, split, entities, types)
-    for told, what in ((texts.names, "names"), (texts.lemmas, "lemmas"), (texts.texts, "texts")):
-        for key in told:
-            if key not in entities:
-                yield Skipped(f"{what} of an entity that no row has", f"{key} {told[key]}")
+def _table_facts(file: Path, table: Table, split: str, start: int = 0) -> Iterator[Fact | Skipped]:
+    at = _positions(file, table)
+    what = f"after byte {start}, row" if start else "row"
+    number = 0
+    for row in rows(file, table.delimiter, start):
+        if isinstance(row, Skipped):
+            yield row
+            continue
+        number += 1
+        if number > 1 or start or not at.header:
+            yield _fact(row, at, table, split, f"{file.name}, {what} {number}: {' | '.join(row)}")
 
 
-def _row_records(
-    row: list[str],
-    where: str,
-    at: _Positions,
-    table: Table,
-    texts: Texts,
-    split: str,
-    entities: set[str],
-    types: set[str],
-) -> Iterator[Record]:
-    """A row's entities and relation type where they are new, then its triple. `entities` and `types` grow."""
-    example = f"{where}: {' | '.join(row)}"
-    if max(at.head, at.tail, at.relation or 0, at.weight or 0) >= len(row):
-        yield Skipped("rows with too few columns", example)
-        return
+def _fact(row: list[str], at: Positions, table: Table, split: str, where: str) -> Fact | Skipped:
+    if at.width > len(row):
+        return Skipped("rows with too few columns", where)
     head, tail = row[at.head].strip(), row[at.tail].strip()
     words = (table.relation_words if at.relation is None else row[at.relation]).strip()
     if not (head and tail and words):
-        yield Skipped("rows with an empty end or relation", example)
-        return
-    if table.full_ids and not all(end.partition(":")[2] for end in (head, tail)):
-        yield Skipped("rows whose ends are not ids of the form source:key", example)
-        return
+        return Skipped("rows with an empty end or relation", where)
     weight = 1.0 if at.weight is None else _number(row[at.weight])
     if weight is None:
-        yield Skipped("rows whose weight is no number", example)
-        return
-    for key in (head, tail):
-        if key not in entities:
-            entities.add(key)
-            yield _entity(key, table, texts)
-    type_ = relation_type(words)
-    if type_ not in types:
-        types.add(type_)
-        if len(types) > MOST_TYPES:
-            raise BadSource(f"{where} brings relation type number {len(types)}: does --relation name the right column?")
-        if type_ != COMMON_TYPE:
-            yield Relation(type_, texts.relations.get(words) or relation_text(type_))
-    yield Triple(
-        _id(head, table),
-        type_,
-        _id(tail, table),
-        words=words if type_ == COMMON_TYPE else "",
-        weight=weight,
-        sources=(table.source,),
-        split=split,
-    )
+        return Skipped("rows whose weight is no number", where)
+    return Fact(head, words, tail, weight, split, where)
 
 
-def _entity(key: str, table: Table, texts: Texts) -> Entity:
-    name, text = texts.names.get(key, ""), texts.texts.get(key, "")
-    lemmas = [lemma.strip() for lemma in texts.lemmas.get(key, "").split(",") if lemma.strip()]
-    told = tuple(dict.fromkeys(words for words in (name, *lemmas, text) if words))
-    plain = key.partition(":")[2] if table.full_ids else key
-    shown = name or next(iter(lemmas), "") or text.partition(",")[0] or plain
-    # A key in words is a text itself: a model must have something to read.
-    described = told or (() if table.full_ids else (plain.replace("_", " "),))
-    return Entity(_id(key, table), table.kind, shown, described, sources=(table.source,))
+def _rdf_facts(file: Path, table: Table, split: str) -> Iterator[Fact | Skipped]:
+    for told in read_rdf(file, table.language):
+        if isinstance(told, RdfFact):
+            yield Fact(told.head, told.relation, told.tail, 1.0, split, f"{file.name}: {' '.join(told)}")
+        elif isinstance(told, Skipped):
+            yield told
 
 
-def _id(key: str, table: Table) -> str:
-    return key if table.full_ids else f"{table.source}:{key}"
+def _with_rdf_texts(files: Mapping[Path, str], table: Table, texts: Texts) -> Texts:
+    """The words that stand among the facts come behind those of files beside them."""
+    names: dict[str, str] = {}
+    more: dict[str, dict[str, None]] = {}
+    for file in filter(is_rdf, files):
+        for told in read_rdf(file, table.language):
+            if isinstance(told, RdfText):
+                if told.is_name:
+                    names.setdefault(told.key, told.text)
+                more.setdefault(told.key, {})[told.text] = None
+    return replace(texts, names={**names, **texts.names}, more={key: tuple(told) for key, told in more.items()})
 
 
 def _number(text: str) -> float | None:

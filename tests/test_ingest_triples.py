@@ -8,12 +8,16 @@ import io
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.facts import MOST_TYPES, Texts
 from ingest.records import BadSource, DataSet, Record, Skipped
-from ingest.triples import MOST_TYPES, Columns, Table, Texts, read_triples
+from ingest.tables import Columns
+from ingest.triples import Table, read_triples
 from kgstore.values import COMMON_TYPE, Entity, Relation, Triple
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -195,6 +199,149 @@ def test_other_options_make_another_mark(tmp_path: Path) -> None:
     assert len(marks) == 9
 
 
+def test_parquet_has_columns_by_name_and_position(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "weight": pa.array([2.5, None, 1.0]),
+            "subject": ["dog", "dog", None],
+            "what": ["IsA", "IsA", "IsA"],
+            "object": pa.array([7, 8, 9]),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=1)
+    data = read_triples(tmp_path / "t.parquet", Table("s", Columns("subject", "4", "what", "weight")))
+    assert [(*triple.key[:3], triple.weight) for triple in _triples(data)] == [("s:dog", "IS_A", "s:7", 2.5)]
+    assert _skipped(data) == {"rows whose weight is no number": 1, "rows with an empty end or relation": 1}
+    (tmp_path / "torn.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:-20])
+    with pytest.raises(BadSource, match="cannot be read as Parquet"):
+        read_triples(tmp_path / "torn.parquet", Table("s"))
+    with pytest.raises(BadSource, match="has no column 'nothing'"):
+        read_triples(tmp_path / "t.parquet", Table("s", Columns("nothing")))
+
+
+N_TRIPLES = """<http://x.org/r/Hot_dog> <http://x.org/o/madeOf> <http://x.org/r/Caf%C3%A9> .
+<http://x.org/r/Hot_dog> <http://www.w3.org/2000/01/rdf-schema#label> "hot  dog"@en .
+<http://x.org/r/Hot_dog> <http://www.w3.org/2000/01/rdf-schema#label> "Wurst"@de .
+<http://x.org/r/Hot_dog> <http://www.w3.org/2000/01/rdf-schema#comment> "a caf\\u00e9 \\"dish\\"" .
+<http://x.org/r/Hot_dog> <http://x.org/o/weight> "3"^^<http://www.w3.org/2001/XMLSchema#integer> .
+<http://x.org/r/Hot_dog> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <http://x.org/r/Food> .
+<http://x.org/r/Hot_dog> <http://other.org/p/madeOf> <http://x.org/r/Food> .
+# a comment
+_:b0 <http://x.org/o/madeOf> <http://x.org/r/Food> .
+this line is broken
+
+<http://x.org/r/Only> <http://www.w3.org/2000/01/rdf-schema#label> "in no triple" .
+"""
+
+
+def _rdf_is_read(data: DataSet) -> None:
+    keys = {(triple.head.rpartition("/")[2], triple.type, triple.tail.rpartition("/")[2]) for triple in _triples(data)}
+    assert keys == {
+        ("Hot_dog", "MADE_OF", "Caf%C3%A9"),
+        ("Hot_dog", "INSTANCE_OF", "Food"),
+        ("Hot_dog", "P_MADE_OF", "Food"),
+    }
+    entities = _entities(data)
+    dog = entities["s:http://x.org/r/Hot_dog"]
+    assert (dog.name, dog.texts) == ("hot dog", ("hot dog", 'a café "dish"'))
+    assert entities["s:http://x.org/r/Caf%C3%A9"].texts == ("Café",)
+
+
+def test_n_triples_bring_their_words_and_broken_lines_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "t.nt").write_bytes(N_TRIPLES.encode() + b'<http://x.org/a> <http://x.org/p> "\xff" .\n')
+    data = read_triples(tmp_path / "t.nt", Table("s"))
+    _rdf_is_read(data)
+    assert _skipped(data) == {
+        "texts in another language": 1,
+        "triples whose tail is a value, no entity": 1,
+        "triples with a blank node": 1,
+        "lines that are no N-Triples": 1,
+        "lines that are not UTF-8": 1,
+        "names of an entity that no row has": 1,
+    }
+    assert Relation("P_MADE_OF", "p made of") in list(data.records())
+
+
+def test_turtle_says_the_same_and_ends_at_what_does_not_read(tmp_path: Path) -> None:
+    lines = [line for line in N_TRIPLES.splitlines() if not line.startswith(("this", "_:"))]
+    turtle = "@prefix r: <http://x.org/r/> .\nr:Hot_dog <http://x.org/o/madeOf> [ a r:Food ] .\n" + "\n".join(lines)
+    with gzip.open(tmp_path / "train.ttl.gz", "wt", encoding="utf-8") as file:
+        file.write(turtle)
+    data = read_triples(tmp_path, Table("s"))
+    _rdf_is_read(data)
+    assert _skipped(data)["triples with a blank node"] == 2
+    assert list(data.records()) == list(data.records())
+    (tmp_path / "broken.ttl").write_text("<http://a> <http://b> .")
+    with pytest.raises(BadSource, match=r"does not read as Turtle .*line 1"):
+        list(read_triples(tmp_path / "broken.ttl", Table("s")).records())
+
+
+OPENKE = {
+    "entity2id.txt": "3\n<http://x.org/r/Hot_dog>\t0\nNew York 1\nplain\t2\nbroken\n",
+    "relation2id.txt": "2\nwasBornIn 0\n<http://x.org/o/madeOf>\t1\nagain 1\n",
+    "train2id.txt": "3\n0 1 0\n1 2 1\n0 1\n",
+    "valid2id.txt": "2\n0 2 1\n0 2 1\n",
+    "test2id.txt": "7\n2 0 0\n9 0 0\n",
+}
+
+
+@pytest.fixture
+def openke(tmp_path: Path) -> Path:
+    for name, text in OPENKE.items():
+        _file(tmp_path, name, text)
+    return tmp_path
+
+
+def test_openke_numbers_stand_for_names(openke: Path) -> None:
+    data = read_triples(openke, Table("s"))
+    assert [(*triple.key[:3], triple.split) for triple in _triples(data)] == [
+        ("s:http://x.org/r/Hot_dog", "WAS_BORN_IN", "s:New York", "train"),
+        ("s:New York", "MADE_OF", "s:plain", "train"),
+        ("s:http://x.org/r/Hot_dog", "MADE_OF", "s:plain", "valid"),
+        ("s:http://x.org/r/Hot_dog", "MADE_OF", "s:plain", "valid"),  # told twice: one triple in the graph
+        ("s:plain", "WAS_BORN_IN", "s:http://x.org/r/Hot_dog", "test"),
+    ]
+    assert _entities(data)["s:http://x.org/r/Hot_dog"].texts == ("Hot dog",)
+    assert _skipped(data) == {
+        "lines that are not a name and a number": 1,
+        "numbers with two names": 1,
+        "lines that are not three numbers": 1,
+        "lines with a number that has no name": 1,
+        "files whose first line is not the number of the others": 1,
+    }
+    assert {file.name for file in data.files} == set(OPENKE)
+
+
+def test_ids_can_begin_with_another_name(tmp_path: Path) -> None:
+    path = _file(tmp_path, "t.tsv", "n02103406\tn02084071\t_hypernym\n")
+    data = read_triples(path, Table("wn9", Columns("1", "2", "3"), ids="wn"))
+    (triple,) = _triples(data)
+    assert (triple.head, triple.tail, triple.sources) == ("wn:n02103406", "wn:n02084071", ("wn9",))
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_lines_that_were_added_are_read_alone(tmp_path: Path, header: bool) -> None:
+    first, added = "from\tlabel\tto\n" * header + "a\thttp://x/o/r\tb\n", "b\thttp://y/p/r\tc\nbroken\n"
+    path = _file(tmp_path, "t.tsv", first + added)
+    data = read_triples(path, Table("s", header=header))
+    assert data.since is not None
+    rest = data.since(len(first))
+    (triple,) = _triples(rest)
+    assert triple == _triples(data)[1]
+    assert triple.type == "P_R"  # R is another IRI's, whose line is not read again
+    assert set(_entities(rest)) == {"s:b", "s:c"}
+    assert _skipped(rest) == {"rows with too few columns": 1}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz", "t.nt"])
+def test_files_whose_lines_do_not_stand_alone_are_read_from_the_start(tmp_path: Path, name: str) -> None:
+    text = (
+        "<http://a/a> <http://a/b> <http://a/c> .\n" if name == "t.nt" else "a,r,b\n" if "csv" in name else "a\tr\tb\n"
+    )
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    assert read_triples(tmp_path / name, Table("s")).since is None
+
+
 _cell = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(
     lambda t: t == t.strip()
 )
@@ -210,6 +357,34 @@ def test_whatever_csv_can_write_comes_back(
     path.write_bytes(text.getvalue().encode())
     found = _triples(read_triples(path, Table("s")))
     assert [(triple.head, triple.tail) for triple in found] == [(f"s:{head}", f"s:{tail}") for head, _, tail in rows]
+
+
+_name = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
+
+
+@given(rows=st.lists(st.tuples(_name, _name, _name), min_size=1, max_size=8))
+def test_whatever_other_forms_can_write_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("forms")
+    expected = {(head, tail) for head, _, tail in rows}
+    columns = dict(zip(("h", "r", "t"), zip(*rows, strict=True), strict=True))
+    pq.write_table(pa.table(columns), folder / "t.parquet")
+    lines = "".join(f"<http://x/{head}> <http://x/{relation}> <http://x/{tail}> .\n" for head, relation, tail in rows)
+    for name in ("t.nt", "t.ttl"):
+        _file(folder, name, lines)
+    names = sorted({name for row in rows for name in row})
+    (folder / "openke").mkdir()
+    for kind in ("entity", "relation"):
+        numbered = "".join(f"{name}\t{number}\n" for number, name in enumerate(names))
+        _file(folder / "openke", f"{kind}2id.txt", f"{len(names)}\n{numbered}")
+    facts = "".join(f"{names.index(head)} {names.index(tail)} {names.index(what)}\n" for head, what, tail in rows)
+    _file(folder / "openke", "train2id.txt", f"{len(rows)}\n{facts}")
+    for name, prefix in (("t.parquet", ""), ("t.nt", "http://x/"), ("t.ttl", "http://x/"), ("openke", "")):
+        data = read_triples(folder / name, Table("s", Columns("h", "t", "r") if "parquet" in name else Columns()))
+        found = {(triple.head, triple.tail) for triple in _triples(data)}
+        assert found == {(f"s:{prefix}{head}", f"s:{prefix}{tail}") for head, tail in expected}
+        assert not _skipped(data)
 
 
 def _distinct(records: list[Record]) -> tuple[int, int]:
@@ -228,6 +403,32 @@ def test_wn18rr_has_the_counts_of_its_files() -> None:
     )
     splits = Counter(triple.split for triple in _triples(data))
     assert splits == {f.stem: len(f.read_text().splitlines()) for f in files}
+    assert not _skipped(data)
+
+
+@pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the real slices are not here")
+@pytest.mark.parametrize("name", ["DB15K", "MKG-W", "MKG-Y"])
+def test_openke_benchmarks_have_the_counts_of_their_files(name: str) -> None:
+    lines = {
+        split: (BENCHMARKS / name / f"{split}2id.txt").read_text().splitlines()[1:]
+        for split in ("train", "valid", "test")
+    }
+    data = read_triples(BENCHMARKS / name, Table(name.lower()))
+    assert Counter(triple.split for triple in _triples(data)) == {split: len(told) for split, told in lines.items()}
+    distinct = {tuple(line.split()) for told in lines.values() for line in told}
+    ends = {end for head, tail, _ in distinct for end in (head, tail)}
+    assert _distinct(list(data.records())) == (len(ends), len(distinct))
+    assert len({triple.type for triple in _triples(data)}) == len({relation for _, _, relation in distinct})
+    assert not _skipped(data)
+
+
+@pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the real slices are not here")
+def test_wn9_img_speaks_of_wordnets_synsets() -> None:
+    files = [BENCHMARKS / "WN9-IMG" / f"{split}.txt" for split in ("train", "valid", "test")]
+    rows = {tuple(line.split()) for file in files for line in file.read_text().splitlines()}
+    data = read_triples(BENCHMARKS / "WN9-IMG", Table("wn9", Columns("1", "2", "3"), ids="wn"))
+    found = {(t.head, t.type, t.tail) for t in _triples(data)}
+    assert found == {(f"wn:{head}", what.strip("_").upper(), f"wn:{tail}") for head, tail, what in rows}
     assert not _skipped(data)
 
 
