@@ -1,4 +1,4 @@
-"""Look at a graph from the command line: python -m kgstore query | stats | search | project."""
+"""Look at a graph from the command line: python -m kgstore query | search | project | stats | check | export | copy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
 from kgstore.projecting import project
 from kgstore.recipes import load_recipe, parse_parameters
-from kgstore.values import Statistics
+from kgstore.upkeep import add_commands
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m kgstore", description="Look at a graph, search it, project it.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -25,9 +25,6 @@ def main(arguments: list[str] | None = None) -> None:
     query.add_argument("--seconds", type=_positive(float), default=10.0, help="time limit (default: %(default)s)")
     query.add_argument("--rows", type=_positive(int), default=1000, help="row limit (default: %(default)s)")
     query.set_defaults(run=_query)
-
-    stats = commands.add_parser("stats", help="what the graph holds, in counts")
-    stats.set_defaults(run=_stats)
 
     search = commands.add_parser("search", help="entities by name and text; a typo is forgiven")
     search.add_argument("text", metavar="TEXT")
@@ -45,11 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     projection.add_argument("--all-entities", action="store_true", help="entities without a relation too")
     projection.set_defaults(run=_project)
 
-    for command in (query, stats, search, projection):
+    for command in (query, search, projection):
         add_store_option(command)
         command.add_argument("--json", action="store_true", help="print JSON")
+    add_commands(commands)
     chosen = parser.parse_args(arguments)
-    chosen.run(chosen)
+    return chosen.run(chosen)
 
 
 def _add_parameters(command: argparse.ArgumentParser) -> None:
@@ -70,15 +68,6 @@ def _query(chosen: argparse.Namespace) -> None:
             print("\t".join(_cell(value) for value in row))
     if answer.truncated:
         print(f"Only the first {chosen.rows} rows; --rows N shows more.", file=sys.stderr)
-
-
-def _stats(chosen: argparse.Namespace) -> None:
-    with open_store(chosen.store) as store:
-        statistics = store.statistics()
-    if chosen.json:
-        _print_json(asdict(statistics))
-    else:
-        print(_table(statistics))
 
 
 def _search(chosen: argparse.Namespace) -> None:
@@ -113,19 +102,6 @@ def _cypher(file_or_text: str) -> str:
         return Path(file_or_text).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise WrongCall(f"{file_or_text} is neither a query nor a file that can be read as UTF-8: {error}.") from error
-
-
-def _table(statistics: Statistics) -> str:
-    lines = [f"{statistics.entities:>12,}  entities", f"{statistics.triples:>12,}  triples"]
-    for title, counts in (
-        ("entities by kind", statistics.kinds),
-        ("entities by source", statistics.sources),
-        ("triples by type", statistics.types),
-    ):
-        lines += ["", title, *(f"{count:>12,}  {name}" for name, count in counts.items())]
-    predicted = {"waiting": statistics.waiting, "accepted": statistics.accepted, "rejected": statistics.rejected}
-    lines += ["", "predictions", *(f"{count:>12,}  {name}" for name, count in predicted.items())]
-    return "\n".join(lines)
 
 
 def _cell(value: object) -> str:

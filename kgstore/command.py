@@ -30,7 +30,7 @@ def add_store_option(parser: argparse.ArgumentParser, *, required: bool = True, 
         "--neo4j-uri",
         metavar="URI",
         default=default,
-        type=str if new else _existing_store,
+        type=str if new else existing_store,
         required=required and default is None,
         help="the graph: a path (LadybugDB, embedded) or bolt://HOST:7687, neo4j+s://... (Neo4j; NEO4J_USERNAME, "
         "NEO4J_PASSWORD or NEO4J_PASSWORD_FILE and NEO4J_DATABASE are read from the environment); default: NEO4J_URI",
@@ -70,7 +70,8 @@ def run_command(main: Callable[[], int | None]) -> int:
         return 0
 
 
-def _existing_store(uri: str) -> str:
+def existing_store(uri: str) -> str:
+    """The type of an argument that names a graph to read."""
     if "://" not in uri and not Path(uri).exists():
         raise WrongCall(
             f"There is no graph at {uri}; load one first: python -m ingest SOURCE --path PATH --store {uri}"

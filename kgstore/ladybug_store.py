@@ -513,6 +513,9 @@ class LadybugStore:
         for part in range(parts):
             yield {"first": end * part // parts, "until": end * (part + 1) // parts}
 
+    def foreign(self) -> list[tuple[str, int, tuple[str, ...]]]:
+        return []  # the tables of an embedded file have the columns of our records and no others
+
     # -- queries of users
 
     def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:

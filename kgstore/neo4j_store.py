@@ -19,6 +19,7 @@ from kgstore import merge
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
 from kgstore.neo4j_bulk import BulkWrite, gathered
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
+from kgstore.neo4j_foreign import foreign
 from kgstore.neo4j_packed import entity_columns, triple_columns
 from kgstore.neo4j_retract import retract
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, triples_of
@@ -488,6 +489,9 @@ class Neo4jStore:
 
     def triple_columns(self) -> Iterator[pa.RecordBatch]:
         return triple_columns(self._driver.stream)
+
+    def foreign(self) -> list[tuple[str, int, tuple[str, ...]]]:
+        return foreign(self._driver.read)
 
     # -- queries of users
 

@@ -187,6 +187,10 @@ class GraphStore(Protocol):
         """All triples as TRIPLE_COLUMNS, in no promised order, in bounded memory."""
         ...
 
+    def foreign(self) -> list[tuple[str, int, tuple[str, ...]]]:
+        """What the columns above leave out or fill in, as other tools may have written it: fault, count, examples."""
+        ...
+
     def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The answer of a read-only query as columns of scalars, without a row limit.
 
