@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = top.parse_args(arguments)
     if options.list:
         for name, module in SOURCES.items():
-            print(f"{name:12} {module.HELP}")
+            print(f"{name:15} {module.HELP}")
         return 0
     if options.loader == link.NAME:
         return link.run(options)

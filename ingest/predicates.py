@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingest.records import DataSet
@@ -61,6 +62,7 @@ def spelled(predicate: object) -> str:
     return " ".join(predicate.lower().split()) if isinstance(predicate, str) else ""
 
 
+@lru_cache(maxsize=1 << 16)
 def candidate(words: str) -> str:
     """The type that a predicate would have; COMMON_TYPE where its letters cannot be a type's."""
     type_ = relation_type(words) if words.isascii() else COMMON_TYPE
