@@ -133,6 +133,18 @@ def test_a_batch_knows_its_false_negatives_and_its_pairs(data: Data) -> None:
         assert {int(batch.head[i]) for i in pairs} == may_pair
 
 
+def test_captions_of_one_fact_are_no_negatives_of_each_other(data: Data) -> None:
+    drawn = sampler(data).sample(0)
+    fact = np.full(len(drawn.head), -1)
+    fact[[1, 4, 7]] = 5
+    plain = data.views().batch(replace(drawn, fact=None)).known
+    known = data.views().batch(replace(drawn, fact=fact)).known
+    assert known[1, 4]
+    assert known[7, 1]
+    same = np.equal.outer(fact, fact) & (fact >= 0)
+    assert torch.equal(known, plain | torch.from_numpy(same))
+
+
 def test_what_is_held_out_is_not_known(data: Data, tmp_path: Path) -> None:
     with open_store(data.cache / "graph") as store:
         recipe = load_recipe("all", {"splits": ["train", "valid", "test"]})
