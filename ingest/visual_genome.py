@@ -17,7 +17,7 @@ Relations  region PART_OF image, IS_A synset, DEPICTS name, HAS_ATTRIBUTE attrib
 The first of objects, scene_graphs, attributes and relationships that holds a picture says which objects it has, and
 where; objects that were merged are one. Boxes are clipped to their picture.
 Left out   objects and regions whose box holds no pixel of the picture, relationships of an object to itself
-Memory does not grow with the files but for some bytes a picture and 16 bytes for each merged object.
+Memory does not grow with the files but for some hundred bytes a picture and 16 bytes for each merged object.
 """
 
 from __future__ import annotations

@@ -197,6 +197,15 @@ def test_without_image_data_the_picture_itself_says_how_large_it_is(tmp_path: Pa
     assert open_picture(ImageRoots({"vg": data.source.image_root}), reference).size == (30, 30)
 
 
+def test_a_corrupt_picture_says_nothing_about_its_size(tmp_path: Path) -> None:
+    (tmp_path / "VG_100K").mkdir()
+    (tmp_path / "VG_100K" / "1.jpg").write_bytes(b"\xff\xd8 no picture")
+    data = read_visual_genome(_written(tmp_path, objects=[_graph(_thing(5, x=-3, w=5000))]))
+    assert _entities(data)["vg:5"].images == ("vg/VG_100K/1.jpg#xywh=0,20,4997,40",)
+    data = read_visual_genome(_written(tmp_path, image_data=[IMAGE], objects=[_graph(_thing(5, x=-3, w=5000))]))
+    assert _entities(data)["vg:5"].images == ("vg/VG_100K/1.jpg#xywh=0,20,100,40",)
+
+
 def test_pictures_lie_in_either_folder_or_where_their_url_says(tmp_path: Path) -> None:
     for folder in ("VG_100K", "VG_100K_2"):
         (tmp_path / folder).mkdir()

@@ -86,6 +86,12 @@ def test_a_node_has_lemmas_glosses_and_pictures(tmp_path: Path) -> None:
         assert _entities(read_visualsem(path, language=language))["visualsem:bn:00000002n"].texts[1:] == texts
 
 
+def test_long_glosses_are_kept_whole(tmp_path: Path) -> None:
+    gloss = " ".join(f"word{number}" for number in range(300))
+    data = read_visualsem(_written(tmp_path, {"bn:1n": {**DEVICE, "gl": [gloss]}}, {}))
+    assert _entities(data)["visualsem:bn:1n"].texts[-1] == gloss
+
+
 def test_a_word_of_wordnet_has_the_node_as_a_sense(tmp_path: Path) -> None:
     data = read_visualsem(_written(tmp_path, {"bn:00000001n": HEATER, "bn:00000002n": DEVICE}, {}))
     assert _triples(data) == {("visualsem:word/space_heater.n", "HAS_SENSE", "visualsem:bn:00000001n")}
