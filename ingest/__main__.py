@@ -6,7 +6,7 @@ import argparse
 import sys
 from types import ModuleType
 
-from ingest import captions, conceptnet, link, triples, visual_genome, visualsem, vrd, wordnet_images, world
+from ingest import captions, conceptnet, link, pykeen_sets, triples, visual_genome, visualsem, vrd, wordnet_images, world
 from ingest.load import count, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
@@ -15,6 +15,7 @@ from kgstore.open import open_store
 SOURCES: dict[str, ModuleType] = {
     "world": world,
     "triples": triples,
+    "pykeen": pykeen_sets,
     "wordnet-images": wordnet_images,
     "captions": captions,
     "conceptnet": conceptnet,

@@ -38,11 +38,11 @@ from pathlib import Path
 
 from ingest.facts import NO_TEXTS, Fact, Naming, Texts, fact_records
 from ingest.iris import RelationTypes, is_iri
-from ingest.lines import read_table
 from ingest.openke import NAMES, openke_facts, openke_files
 from ingest.rdf import RdfFact, RdfText, is_rdf, read_rdf
 from ingest.records import BadSource, DataSet, Record, Skipped, data_source
 from ingest.tables import BY_POSITION, DELIMITERS, Columns, Positions, delimiter_of, is_parquet, positions, rows
+from ingest.texts_beside import add_text_options, texts_beside
 from kgstore.values import SPLITS, Source
 
 HELP = "triples: TSV, CSV, Parquet, N-Triples, Turtle or OpenKE's files, columns by name or position, texts beside it"
@@ -83,10 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--delimiter", default="", metavar="D", help="tab, comma, semicolon, space (by the file's name)"
     )
     parser.add_argument("--header", action="store_true", help="skip the first line though columns are by position")
-    parser.add_argument("--names", type=Path, metavar="FILE", help="names of entities: entity TAB name")
-    parser.add_argument("--lemmas", type=Path, metavar="FILE", help="synonyms of entities: entity TAB lemma, lemma")
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="texts of entities: entity TAB text")
-    parser.add_argument("--relation-texts", type=Path, metavar="FILE", help="words of relations: relation TAB words")
+    add_text_options(parser)
     parser.add_argument("--language", default="en", metavar="CODE", help="of the texts in RDF (%(default)s)")
     parser.add_argument("--split", choices=SPLITS, help="give all rows this split (train, or by the file of a folder)")
     parser.add_argument(
@@ -113,18 +110,10 @@ def from_options(options: argparse.Namespace) -> DataSet:
         options.ids,
         options.language.lower(),
     )
-    given = (options.names, options.lemmas, options.texts, options.relation_texts)
-    files = [_beside(options.path, file) if file else None for file in given]
-    names, lemmas, described, relations = ({} if file is None else read_table(file) for file in files)
-    texts = Texts(names, lemmas, described, relations)
+    folder = options.path if options.path.is_dir() else options.path.parent
+    texts, files = texts_beside(options, folder)
     data = read_triples(options.path, table, texts, options.split)
-    return replace(data, files=(*data.files, *filter(None, files)))
-
-
-def _beside(path: Path, file: Path) -> Path:
-    """The file is looked for where the caller is, then beside the triples."""
-    beside = (path if path.is_dir() else path.parent) / file
-    return beside if not file.exists() and beside.exists() else file
+    return replace(data, files=(*data.files, *files))
 
 
 def read_triples(path: Path, table: Table, texts: Texts = NO_TEXTS, split: str | None = None) -> DataSet:
