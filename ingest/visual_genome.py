@@ -12,7 +12,8 @@ Entities   image `vg:image/2410077`; region `vg:1058549`, an object as the crop 
 Relations  region PART_OF image, IS_A synset, DEPICTS name, HAS_ATTRIBUTE attribute; described region IMAGE_OF phrase,
            phrase CAPTION_OF region; and predicates between regions. A predicate that occurs --type-count times is a
            type of its own (WEARS, ON_TOP_OF), a rarer one keeps its words under RELATED_BY_WORDS; what an earlier load
-           decided stays. `python -m ingest link` joins the synsets to WordNet's entities.
+           decided stays. In Cypher, [:`ON`], [:`IN`] and [:`WITH`] need their backticks.
+           `python -m ingest link` joins the synsets to WordNet's entities.
 
 The first of objects, scene_graphs, attributes and relationships that holds a picture says which objects it has, and
 where; objects that were merged are one. Boxes are clipped to their picture.
