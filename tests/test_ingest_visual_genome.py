@@ -434,7 +434,7 @@ def test_a_circle_of_merges_is_cut() -> None:
 
 boxes = st.tuples(*[st.integers(-120, 120) for _ in range(4)])
 words = st.text(st.characters(exclude_categories=("Cs", "Cc"), max_codepoint=0x3FF), min_size=1, max_size=12)
-objects = st.dictionaries(st.integers(1, 30), st.tuples(words, boxes), max_size=8)
+objects = st.dictionaries(st.integers(1, 30), st.tuples(words, boxes, st.lists(words, max_size=3)), max_size=8)
 said = st.lists(st.tuples(st.integers(1, 30), words, st.integers(1, 30)), max_size=12)
 
 
@@ -445,22 +445,24 @@ def test_what_was_written_in_the_format_is_read_back(
 ) -> None:
     """Objects of picture k are numbered from 1000 k."""
     id_key, image_key = ("id", "image") if old else ("object_id", "image_id")
-    files, regions, relations = [], {}, set()
+    files, regions, relations, attributed = [], {}, set(), set()
     for k, (things, statements) in enumerate(scenes):
         written = [
             {
                 id_key: 1000 * k + id,
                 **({"name": name} if old else {"names": [name]}),
+                **({"attributes": attributes} if attributes else {}),
                 **dict(zip("xywh", box, strict=True)),
             }
-            for id, (name, box) in things.items()
+            for id, (name, box, attributes) in things.items()
         ]
         told = [
             {"predicate": predicate, "subject_id": 1000 * k + head, "object_id": 1000 * k + tail}
             for head, predicate, tail in statements
         ]
         files.append({image_key: k, "objects": written, "relationships": told})
-        for id, (_, (x, y, w, h)) in things.items():
+        for id, (_, (x, y, w, h), attributes) in things.items():
+            attributed |= {(f"vg:{1000 * k + id}", "_".join(a.lower().split())) for a in attributes if a.strip()}
             left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, 100), min(y + h, 80)
             if right > left and bottom > top:
                 regions[f"vg:{1000 * k + id}"] = f"#xywh={left},{top},{right - left},{bottom - top}"
@@ -475,6 +477,8 @@ def test_what_was_written_in_the_format_is_read_back(
     assert {id: image[image.index("#") :] for id, image in found.items()} == regions
     between = {t for t in _triples(data, COMMON_TYPE, "PART_OF") if t[2][3:].isdecimal()}
     assert {(head, "part of" if said == "PART_OF" else said, tail) for head, said, tail in between} == relations
+    has = {(head, tail.removeprefix("vg:attribute/")) for head, _, tail in _triples(data, "HAS_ATTRIBUTE")}
+    assert has == attributed
 
 
 @pytest.mark.skipif(not SLICE.is_dir(), reason="the real slices are not here")
