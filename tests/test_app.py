@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -342,6 +343,17 @@ def test_a_region_comes_as_its_crop_or_in_its_place(client: TestClient, filled: 
     assert Image.open(BytesIO(crop.content)).size == (100, 50)
     place = client.get(picture_url("t/wide.png#xywh=10,20,100,50", 320, region="place"))
     assert Image.open(BytesIO(place.content)).size == (320, 160)
+
+
+def test_a_picture_that_stays_in_a_tar_file_is_served_from_there(client: TestClient, filled: Path) -> None:
+    with tarfile.open(filled / "pictures" / "shard.tar", "w") as archive:
+        archive.add(filled / "pictures" / "0.png", "0.png")
+        archive.add(filled / "pictures" / "3.png", "3.png")
+    with tarfile.open(filled / "pictures" / "shard.tar") as archive:
+        place = archive.getmember("3.png").offset
+    answer = client.get(picture_url(f"t/shard.tar@{place}/3.png", 160))
+    assert answer.content == client.get(picture_url("t/3.png", 160)).content
+    assert client.get(picture_url(f"t/shard.tar@{place}/0.png", 160)).status_code == 404
 
 
 @pytest.mark.parametrize(
