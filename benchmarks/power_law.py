@@ -30,7 +30,8 @@ from tqdm import tqdm
 from kgstore import GraphStore, Relation, Source, open_store
 from kgstore.command import run_command
 from kgstore.errors import KgError
-from kgstore.ladybug_store import COPY_ENTITIES, COPY_TRIPLES, RELATION_TABLE, LadybugStore
+from kgstore.ladybug_statements import COPY_ENTITIES, COPY_TRIPLES, RELATION_TABLE
+from kgstore.ladybug_store import LadybugStore
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from tests.neo4j_server import Server, serving
 

@@ -27,10 +27,30 @@ from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_reader import LadybugReader
 from kgstore.ladybug_recipe import TableQuery, table_query
 from kgstore.ladybug_retract import retract
+from kgstore.ladybug_statements import (
+    CHANGE_ENTITIES,
+    CHANGE_TRIPLES,
+    COPY_ENTITIES,
+    COPY_TRIPLES,
+    COUNT_ENTITIES,
+    COUNT_TRIPLES,
+    CREATE_ENTITIES,
+    CREATE_TRIPLES,
+    ENTITIES_BY_ID,
+    MISSING_ENTITIES,
+    PROPERTIES,
+    RELATION_TABLE,
+    TRIPLES_BY_ENDS,
+    compare,
+    keys,
+    on,
+    without_keyword,
+)
 from kgstore.lock import FileLock
 from kgstore.plain_recipe import PlainRecipe, plain_recipe
 from kgstore.records import (
     TRIPLE_FIELDS,
+    column_rows,
     entities_of,
     entity_table,
     triple_table,
@@ -74,47 +94,10 @@ NODE_TABLES = (
     "CREATE NODE TABLE IF NOT EXISTS Graph(id STRING PRIMARY KEY, revision INT64, entity_revision INT64, "
     "change_revision INT64)",
 )
-RELATION_TABLE = (
-    "CREATE REL TABLE IF NOT EXISTS <table>(FROM Entity TO Entity, words STRING, weight DOUBLE, sources STRING[], "
-    "origin STRING, split STRING, score DOUBLE, run STRING, `when` STRING, decision STRING, "
-    "text STRING)"
-)
 ALL_TABLES = "CALL show_tables() RETURN name"
 COMMON_COLUMNS = f"CALL table_info('{COMMON_TYPE}') RETURN *"
 RELATION_TABLES = "CALL show_tables() WHERE type = 'REL' RETURN name"
 
-ENTITIES_BY_ID = (
-    "LOAD FROM $ids MATCH (e:Entity {id: key}) RETURN e.id, e.kind, e.name, e.texts, e.images, e.sources, e.split"
-)
-MISSING_ENTITIES = (
-    "LOAD FROM $ids OPTIONAL MATCH (e:Entity {id: key}) WITH key, e WHERE e.id IS NULL RETURN key LIMIT 4"
-)
-COPY_ENTITIES = "COPY Entity FROM $rows"
-CREATE_ENTITIES = (
-    "LOAD FROM $rows CREATE (e:Entity {id: id, kind: kind, name: name, texts: texts, images: images, "
-    "sources: sources, split: split}) RETURN count(*)"
-)
-CHANGE_ENTITIES = (
-    "LOAD FROM $rows MATCH (e:Entity {id: id}) SET e.kind = kind, e.name = name, e.texts = texts, e.images = images, "
-    "e.sources = sources, e.split = split RETURN count(*)"
-)
-TRIPLES_BY_ENDS = (
-    "LOAD FROM $pairs MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) MATCH (h)-[r:<table>]->(t) "
-    "RETURN head, tail, <properties>"
-)
-COPY_TRIPLES = "COPY <table> FROM $rows"
-CREATE_TRIPLES = (
-    "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) CREATE (h)-[r:<table> {words: words, "
-    "weight: weight, sources: sources, origin: origin, split: split, score: score, run: run, `when`: at, "
-    "decision: decision, text: text}]->(t) RETURN count(*)"
-)
-CHANGE_TRIPLES = (
-    "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) MATCH (h)-[r:<table>]->(t) "
-    "WHERE r.words = words SET r.weight = weight, r.sources = sources, r.origin = origin, r.split = split, "
-    "r.score = score, r.run = run, r.`when` = at, r.decision = decision, r.text = text RETURN count(*)"
-)
-COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(*)"
-COUNT_TRIPLES = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*)"
 #: Numbers of relations only grow, and so do those of entities.
 EXTENT = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*), max(offset(id(r)))"
 
@@ -162,12 +145,12 @@ TRIPLE_RANGE = (
     "MATCH (h:Entity)-[r:<table>]->(t:Entity) WHERE offset(id(h)) >= $first AND offset(id(h)) < $until "
     "RETURN h.id, $type, t.id, <properties>"
 )
-#: The fields of a triple after head, type and tail.
-PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision, r.text"
 
 
 class LadybugStore:
     """A graph in a file. See kgstore.store.GraphStore for what the methods promise."""
+
+    transaction_rows: int | None = None
 
     def __init__(self, path: Path) -> None:
         self.uri = str(path)
@@ -201,7 +184,7 @@ class LadybugStore:
             if tables:
                 raise StoreUnavailable(f"{self._path} is a database of another program; give another path.")
             with self._engine.transaction():
-                for statement in (*NODE_TABLES, _on(COMMON_TYPE, RELATION_TABLE)):
+                for statement in (*NODE_TABLES, on(COMMON_TYPE, RELATION_TABLE)):
                     self._engine.run(statement)
                 self._engine.run(FIRST_REVISION, {"id": uuid.uuid4().hex})
         elif "text" not in {name for _, name, *_ in self._engine.run(COMMON_COLUMNS)}:
@@ -234,6 +217,18 @@ class LadybugStore:
             marked = source is not None and self._write_source(source)
             self._revise(written, catalogue or marked)
         return written
+
+    def write_columns(
+        self,
+        entities: Iterable[pa.RecordBatch] = (),
+        triples: Iterable[pa.RecordBatch] = (),
+        relations: Sequence[Relation] = (),
+        source: Source | None = None,
+    ) -> Written:
+        made = [entity for batch in entities for entity in entities_of(column_rows(batch))]
+        return self.write(
+            made, [triple for batch in triples for triple in triples_of(column_rows(batch))], relations, source
+        )
 
     def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
         with self._change():
@@ -295,13 +290,13 @@ class LadybugStore:
 
     def _require_ends(self, triples: Iterable[TripleKey], entities: Collection[str]) -> None:
         ends = dict.fromkeys(end for key in triples for end in (key.head, key.tail) if end not in entities)
-        missing = self._run(MISSING_ENTITIES, {"ids": _keys(ends)}) if ends else []
+        missing = self._run(MISSING_ENTITIES, {"ids": keys(ends)}) if ends else []
         merge.refuse_missing([id for (id,) in missing])
 
     def _write_entities(self, entities: Mapping[str, Entity]) -> Written:
         if not entities:
             return Written()
-        there = {entity.id: entity for entity in entities_of(self._run(ENTITIES_BY_ID, {"ids": _keys(entities)}))}
+        there = {entity.id: entity for entity in entities_of(self._run(ENTITIES_BY_ID, {"ids": keys(entities)}))}
         change = merge.entity_change(there, entities.values())
         if change.new:
             before = self._run(COUNT_ENTITIES)[0][0]
@@ -310,10 +305,10 @@ class LadybugStore:
                 self._run(COPY_ENTITIES, {"rows": rows})
             else:
                 self._run(CREATE_ENTITIES, {"rows": rows})
-            _compare("entities", len(change.new), self._run(COUNT_ENTITIES)[0][0] - before)
+            compare("entities", len(change.new), self._run(COUNT_ENTITIES)[0][0] - before)
         if change.changed:
             done = self._run(CHANGE_ENTITIES, {"rows": entity_table(change.changed)})[0][0]
-            _compare("entities", len(change.changed), done)
+            compare("entities", len(change.changed), done)
         return Written(new_entities=len(change.new), changed_entities=len(change.changed))
 
     def _known_triples(self, type_: str, triples: Sequence[Triple]) -> dict[TripleKey, Triple]:
@@ -323,28 +318,28 @@ class LadybugStore:
             return {}
         pairs = dict.fromkeys((triple.head, triple.tail) for triple in triples)
         columns = pa.table({"head": [head for head, _ in pairs], "tail": [tail for _, tail in pairs]})
-        found = self._run(_on(table, TRIPLES_BY_ENDS), {"pairs": columns})
+        found = self._run(on(table, TRIPLES_BY_ENDS), {"pairs": columns})
         return {triple.key: triple for triple in triples_of((head, type_, tail, *rest) for head, tail, *rest in found)}
 
     def _write_triples(self, type_: str, change: merge.Change[Triple]) -> Written:
         table = table_of(type_)
         if change.new:
             if table not in self._tables:
-                self._run(_on(table, RELATION_TABLE))
+                self._run(on(table, RELATION_TABLE))
                 self._tables.add(table)
-            count = _on(table, COUNT_TRIPLES)
+            count = on(table, COUNT_TRIPLES)
             before = self._run(count)[0][0]
             rows = triple_table(change.new)
             if len(change.new) > before:
                 ordered = ["head", "tail", *TRIPLE_FIELDS[3:]]
-                self._run(_on(table, COPY_TRIPLES), {"rows": rows.select(ordered)})
+                self._run(on(table, COPY_TRIPLES), {"rows": rows.select(ordered)})
             else:
-                self._run(_on(table, CREATE_TRIPLES), {"rows": _without_keyword(rows)})
-            _compare("relations", len(change.new), self._run(count)[0][0] - before)
+                self._run(on(table, CREATE_TRIPLES), {"rows": without_keyword(rows)})
+            compare("relations", len(change.new), self._run(count)[0][0] - before)
         if change.changed:
-            rows = _without_keyword(triple_table(change.changed))
-            done = self._run(_on(table, CHANGE_TRIPLES), {"rows": rows})[0][0]
-            _compare("relations", len(change.changed), done)
+            rows = without_keyword(triple_table(change.changed))
+            done = self._run(on(table, CHANGE_TRIPLES), {"rows": rows})[0][0]
+            compare("relations", len(change.changed), done)
         return Written(new_triples=len(change.new), changed_triples=len(change.changed))
 
     def _write_relations(self, relations: Sequence[Relation], triples: Iterable[TripleKey]) -> bool:
@@ -381,7 +376,7 @@ class LadybugStore:
     def entities(self, ids: Sequence[str]) -> list[Entity]:
         if not ids:
             return []
-        found = {entity.id: entity for entity in entities_of(self._run(ENTITIES_BY_ID, {"ids": _keys(ids)}))}
+        found = {entity.id: entity for entity in entities_of(self._run(ENTITIES_BY_ID, {"ids": keys(ids)}))}
         return [found[id] for id in ids if id in found]
 
     def pictures(self, limit: int, kinds: Collection[str] = ()) -> list[Entity]:
@@ -434,7 +429,7 @@ class LadybugStore:
             "run": run,
             "limit": limit,
         }
-        rows = self._run(_on("", PREDICTIONS), parameters)
+        rows = self._run(on("", PREDICTIONS), parameters)
         return triples_of((head, type_of(table), *rest) for head, table, *rest in rows)
 
     def search(
@@ -461,7 +456,7 @@ class LadybugStore:
             return self._statistics[1]
 
     def _count(self) -> Statistics:
-        types = {type_of(table): self._run(_on(table, COUNT_TRIPLES))[0][0] for table in self._tables}
+        types = {type_of(table): self._run(on(table, COUNT_TRIPLES))[0][0] for table in self._tables}
         decisions = dict(self._run(COUNT_DECISIONS))
         return Statistics(
             entities=self._run(COUNT_ENTITIES)[0][0],
@@ -483,7 +478,7 @@ class LadybugStore:
             graph, revision, _, changed = self._run(REVISION)[0]
             types = {}
             for table in sorted(self._tables):
-                many, last = self._run(_on(table, EXTENT))[0]
+                many, last = self._run(on(table, EXTENT))[0]
                 types[type_of(table)] = (many, 0 if last is None else last + 1)
             return Extent(graph, revision, changed, self._run(COUNT_ENTITIES)[0][0], types)
 
@@ -498,8 +493,8 @@ class LadybugStore:
 
     def triple_columns(self) -> Iterator[pa.RecordBatch]:
         for table in sorted(self._tables):
-            cypher = _on(table, TRIPLE_RANGE)
-            for span in self._spans(self._run(_on(table, COUNT_TRIPLES))[0][0]):
+            cypher = on(table, TRIPLE_RANGE)
+            for span in self._spans(self._run(on(table, COUNT_TRIPLES))[0][0]):
                 with self._using:
                     columns = self._engine.arrow(cypher, {**span, "type": type_of(table)})
                 yield from _as(columns, TRIPLE_COLUMNS)
@@ -539,7 +534,7 @@ class LadybugStore:
             return
         end = (self._run(LAST_NUMBER)[0][0] or 0) + 1
         for table, query in queries.items():
-            rows = self._run(_on(table, COUNT_TRIPLES))[0][0] if since is None else 1
+            rows = self._run(on(table, COUNT_TRIPLES))[0][0] if since is None else 1
             parts = -(-rows // RECIPE_CHUNK)
             for part in range(parts):
                 asked = query.over(end * part // parts, end * (part + 1) // parts)
@@ -599,25 +594,11 @@ class LadybugStore:
         self.close()
 
 
-def _on(table: str, cypher: str) -> str:
-    """The statement for one relation table, whose name comes from a checked type."""
-    return cypher.replace("<table>", f"`{table}`").replace("<properties>", PROPERTIES)
-
-
 def _along(arrow: str, table: str, cypher: str) -> str:
     """The statement for relations of one direction, and of one table if one is given."""
     return cypher.replace("<arrow>", arrow.replace("<table>", f":`{table}`" if table else "")).replace(
         "<properties>", PROPERTIES
     )
-
-
-def _keys(ids: Iterable[str]) -> pa.Table:
-    return pa.table({"key": pa.array(dict.fromkeys(ids), pa.string())})
-
-
-def _without_keyword(rows: pa.Table) -> pa.Table:
-    """The columns of triples with `at` for `when`, which is a keyword in a LOAD."""
-    return rows.rename_columns(["at" if name == "when" else name for name in TRIPLE_FIELDS])
 
 
 def _as(columns: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -633,8 +614,3 @@ def _spool(batches: Iterator[pa.RecordBatch], file: IO[bytes]) -> None:
                 writer.write_batch(batch)
 
 
-def _compare(what: str, sent: int, arrived: int) -> None:
-    if sent != arrived:
-        raise StoreUnavailable(
-            f"The embedded store took {arrived} of {sent} {what}; nothing of this batch was kept. Please report this."
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -68,6 +68,8 @@ class GraphStore(Protocol):
     """
 
     uri: str
+    #: How many rows one write of columns should have; None where all of a load belong into one transaction.
+    transaction_rows: int | None
 
     def write(
         self,
@@ -81,6 +83,16 @@ class GraphStore(Protocol):
         Ends of triples must be in the graph or among `entities`; otherwise UnknownEntity, and nothing is written.
         The first text of a relation type stays. `source` replaces the mark of that name.
         """
+        ...
+
+    def write_columns(
+        self,
+        entities: Iterable[pa.RecordBatch] = (),
+        triples: Iterable[pa.RecordBatch] = (),
+        relations: Sequence[Relation] = (),
+        source: Source | None = None,
+    ) -> Written:
+        """As `write`, of ENTITY_COLUMNS and TRIPLE_COLUMNS that hold each id and each key at most once."""
         ...
 
     def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
