@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from types import ModuleType
 
-from ingest import captions, conceptnet, link, pykeen_sets, triples, visual_genome, visualsem, vrd, wordnet_images, world
-from ingest.load import count, load
+from ingest import (
+    captions,
+    conceptnet,
+    link,
+    pykeen_sets,
+    triples,
+    visual_genome,
+    visualsem,
+    vrd,
+    wordnet_images,
+    world,
+)
+from ingest.load import Wishes, dry_run, load
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
 
@@ -39,18 +51,42 @@ def parser() -> argparse.ArgumentParser:
         )
         module.add_options(command)
         add_store_option(command, required=False, new=True)
-        command.add_argument("--limit", type=_positive, metavar="N", help="stop after N records; a later load goes on")
-        command.add_argument(
-            "--if-empty",
-            action="store_true",
-            help="do nothing when the graph holds something, unless that is an unfinished load of this source",
-        )
-        command.add_argument("--dry-run", action="store_true", help="read and count, write nothing; needs no --store")
+        _add_load_options(command)
     joins = sources.add_parser(
         link.NAME, help=link.HELP, description=link.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     link.add_options(joins)
     return top
+
+
+def _add_load_options(command: argparse.ArgumentParser) -> None:
+    """What every source takes."""
+    command.add_argument(
+        "--dry-run", action="store_true", help="read, check and count, write nothing; needs no --store"
+    )
+    command.add_argument(
+        "--limit", type=_positive, metavar="N", help="stop after N records; a later load does the rest"
+    )
+    command.add_argument(
+        "--if-empty",
+        action="store_true",
+        help="do nothing when the graph holds something, unless that is an unfinished load of this source",
+    )
+    command.add_argument(
+        "--verify",
+        action="store_true",
+        help="check every record though the files have not changed, and put right what the graph holds otherwise",
+    )
+    command.add_argument(
+        "--verify-images", action="store_true", help="decode every picture, not only its header; checks every record"
+    )
+    command.add_argument(
+        "--prune",
+        action="store_true",
+        help="remove what this source asserts in the graph and holds no longer, and put right what differs; what "
+        "another source asserts too stays, and so do predictions",
+    )
+    command.add_argument("--report", type=Path, metavar="FILE", help="write what was done and left out as JSON")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,30 +102,41 @@ def main(arguments: list[str] | None = None) -> int:
         top.error("which source? One of: " + ", ".join(SOURCES))
     if options.store is None and not options.dry_run:
         top.error("--store URI is missing: say which graph to load into (or --dry-run to only count)")
-    if options.if_empty and not options.dry_run and _holds_something_else(options):
-        print(f"{options.loader}: nothing loaded, the graph is not empty")
-        return 0
+    wishes = Wishes(options.limit, options.verify, options.verify_images, options.prune)
+    if_empty = options.if_empty and not options.dry_run
+    if if_empty and (held := _held(options.store)):
+        return _nothing_loaded(options.loader, held)
     data = SOURCES[options.loader].from_options(options)
+    if if_empty and (held := _held(options.store, data.source.name)):
+        return _nothing_loaded(options.loader, held)
     if options.dry_run:
-        report = count(data, limit=options.limit)
+        report = dry_run(data, wishes)
     else:
         with open_store(options.store) as store:
-            report = load(store, data, limit=options.limit)
+            report = load(store, data, wishes)
     print("\n".join(report.lines()))
-    if not report.used and (report.skipped or not report.read):
+    if options.report is not None:
+        report.write(options.report)
+    if report.nothing_used:
         raise WrongCall(
             f"Nothing of it could be used. `python -m ingest {options.loader} --help` says what the files look like."
         )
     return 0
 
 
-def _holds_something_else(options: argparse.Namespace) -> bool:
-    name = getattr(options, "source", None) or options.loader
-    with open_store(options.store) as store:
+def _held(uri: str, loading: str = "") -> str:
+    """What the graph holds that was not left by an unfinished load: of any source, or of the one that is loading."""
+    with open_store(uri) as store:
         marks = store.sources()
-        if marks and all(mark.name == name and not mark.complete for mark in marks):
-            return False
-        return bool(marks) or store.statistics().entities > 0
+        others = [mark.name for mark in marks if mark.complete or loading not in ("", mark.name)]
+        if others or marks:
+            return ", ".join(others)
+        return "entities" if store.statistics().entities else ""
+
+
+def _nothing_loaded(loader: str, held: str) -> int:
+    print(f"{loader}: nothing loaded, the graph is not empty (it holds {held})")
+    return 0
 
 
 def _positive(text: str) -> int:

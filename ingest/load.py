@@ -1,121 +1,228 @@
-"""The one function that writes: records of a data set into a store, exactly once, whatever interrupts it."""
+"""The one function that writes: a data set into a store, exactly once, whatever interrupts it.
+
+recognise (by the hash of the files) -> set aside -> check -> write, with the mark in the same transaction -> report
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from tqdm import tqdm
 
+from ingest.aside import folder_aside
+from ingest.check import check_pictures, check_triples
+from ingest.compare import Comparison
+from ingest.content import Content, content_of
+from ingest.pieces import Piece, pieces
 from ingest.predicates import settled
-from ingest.records import DataSet, Record, Skipped
+from ingest.records import BadSource, Block, DataSet, Record, Skipped
+from ingest.report import Report
+from ingest.staging import Staging
+from kgstore.images import ImageRoots
 from kgstore.store import GraphStore
-from kgstore.values import Entity, Relation, Source, Triple, Written
-
-BATCH = 10_000
+from kgstore.values import Source
 
 
-@dataclass
-class Report:
-    """What a load did. `read` counts all records from the start of the source, `resumed_at` those of earlier calls."""
+@dataclass(frozen=True)
+class Wishes:
+    """How a source is to be loaded; each field is a flag of `python -m ingest`."""
 
-    source: str
-    resumed_at: int = 0
-    read: int = 0
-    used: int = 0  # entities and triples among them
-    written: Written = field(default_factory=Written)
-    skipped: dict[str, tuple[int, str]] = field(default_factory=dict)  # reason -> how many, the first of them
-    seconds: float = 0.0
+    limit: int | None = None
+    verify: bool = False
+    verify_images: bool = False
+    prune: bool = False
 
-    def take(self, record: Record) -> None:
-        """Counts a record that was read."""
-        self.read += 1
-        self.used += isinstance(record, Entity | Triple)
-        if isinstance(record, Skipped):
-            count, example = self.skipped.get(record.reason, (0, record.example))
-            self.skipped[record.reason] = (count + 1, example)
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.prune:
+            raise BadSource("--prune needs the whole source: what --limit leaves out is not gone. Leave one of them.")
 
-    def lines(self) -> Iterator[str]:
-        """The report for a person."""
-        new = self.written
-        yield f"{self.source}: {self.read} records in {self.seconds:.1f} s"
-        if self.resumed_at:
-            yield f"  went on after {self.resumed_at} records of an earlier load"
-        yield f"  entities: {new.new_entities} new, {new.changed_entities} changed"
-        yield f"  relations: {new.new_triples} new, {new.changed_triples} changed"
-        for reason, (count, example) in sorted(self.skipped.items(), key=lambda item: -item[1][0]):
-            yield f"  left out: {count} {reason}, the first: {_shortened(example)}"
+    @property
+    def reads_anew(self) -> bool:
+        """Whether a source that was loaded and has not changed is read all the same, and what differs is put right."""
+        return self.verify or self.verify_images or self.prune
 
 
 def load(
-    store: GraphStore, data: DataSet, *, batch: int = BATCH, limit: int | None = None, progress: bool = True
+    store: GraphStore,
+    data: DataSet,
+    wishes: Wishes = Wishes(),
+    *,
+    batch: int | None = None,
+    progress: bool = True,
 ) -> Report:
-    """Writes a data set in batches; each is one transaction with the mark of how far it went.
+    """Writes a data set in transactions of `batch` rows (as the store asks for), each with the mark of how far it is.
 
-    A load of the same path and options that did not end goes on at its mark; a completed one is read again from the
-    start and changes only what differs. `limit` stops after so many records as if the load had been interrupted there.
+    A load that was killed goes on behind its mark. One that ended is not read again while its files are the same, and
+    only from where it ended when lines were added; a changed one is compared with what the graph holds of it.
     """
     started = time.monotonic()
-    data = settled(data, store)
-    mark = next((source for source in store.sources() if source.name == data.source.name), None)
-    goes_on = mark is not None and mark.path == data.source.path and not mark.complete
-    report = Report(data.source.name, resumed_at=mark.done if mark and goes_on else 0)
-    total = data.total if limit is None else min(limit, data.total or limit)
-    with tqdm(total=total, desc=f"loading {data.source.name}", unit="record", disable=not progress) as bar:
-        for records, last in _batches(data.records(), batch, limit):
-            bar.update(len(records))
-            for record in records:
-                report.take(record)
-            if report.read > report.resumed_at or last:
-                # A batch that the mark cuts in two is written whole: what is there already does not change.
-                complete = last and (limit is None or report.read < limit)
-                source = replace(data.source, done=report.read, complete=complete)
-                report.written += _write(store, records, source)
-    report.seconds = time.monotonic() - started
-    return report
-
-
-def _write(store: GraphStore, records: list[Record], source: Source) -> Written:
-    return store.write(
-        entities=[record for record in records if isinstance(record, Entity)],
-        triples=[record for record in records if isinstance(record, Triple)],
-        relations=[record for record in records if isinstance(record, Relation)],
-        source=source,
-    )
-
-
-def count(data: DataSet, *, limit: int | None = None, progress: bool = True) -> Report:
-    """Reads a data set as `load` would and writes nothing; new entities and triples are all of them."""
-    started = time.monotonic()
     report = Report(data.source.name)
-    entities: set[str] = set()
-    triples: set[object] = set()
-    records = islice(data.records(), limit)
-    for record in tqdm(records, total=data.total, desc="counting", unit="record", disable=not progress):
-        report.take(record)
-        if isinstance(record, Entity):
-            entities.add(record.id)
-        elif isinstance(record, Triple):
-            triples.add(record.key)
-    report.written = Written(new_entities=len(entities), new_triples=len(triples))
+    mark = next((source for source in store.sources() if source.name == data.source.name), None)
+    content = content_of(data, mark, progress=progress)
+    same_pictures = mark is not None and mark.image_root == data.source.image_root
+    if mark and mark.complete and content.digest == mark.digest != "" and same_pictures and not wishes.reads_anew:
+        report.unchanged = True
+        if mark.path != data.source.path:
+            store.write(source=replace(mark, path=data.source.path))
+    else:
+        data = settled(data, store)
+        added = None
+        if mark and mark.complete and content.grown and same_pictures and wishes == Wishes() and data.since:
+            added = replace(data.since(mark.bytes), source=data.source)
+            report.appended = True
+        with folder_aside() as folder, Staging(folder) as staging:
+            _set_aside(staging, added or data, report, wishes.limit, progress)
+            _check(staging, store, data, report, wishes, progress)
+            rows = batch or store.transaction_rows
+            _Writing(store, staging, data.source, content, report, wishes, rows, progress).write(mark)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _batches(records: Iterator[Record], size: int, limit: int | None) -> Iterator[tuple[list[Record], bool]]:
-    """Lists of at most `size` records, each with whether it is the last; one empty list for no records at all."""
-    records = islice(records, limit)
-    batch = list(islice(records, size))
-    while True:
-        following = list(islice(records, size))
-        yield batch, not following
-        if not following:
-            return
-        batch = following
+def dry_run(data: DataSet, wishes: Wishes = Wishes(), *, progress: bool = True) -> Report:
+    """Reads and checks a data set as `load` would and writes nothing; no graph is asked, so ends that only a graph
+    holds count as dangling."""
+    started = time.monotonic()
+    report = Report(data.source.name, dry_run=True)
+    with folder_aside() as folder, Staging(folder) as staging:
+        _set_aside(staging, data, report, wishes.limit, progress)
+        _check(staging, None, data, report, wishes, progress)
+    report.seconds = time.monotonic() - started
+    return report
 
 
-def _shortened(text: str, width: int = 120) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+def _set_aside(staging: Staging, data: DataSet, report: Report, limit: int | None, progress: bool) -> None:
+    """Reads the records, at most `limit`; the report counts them and names what the loader left out."""
+    total = data.total if limit is None else min(limit, data.total or limit)
+    with tqdm(total=total, desc=f"reading {data.source.name}", unit="record", disable=not progress) as bar:
+        if data.blocks is not None and limit is None:
+            for block in data.blocks():
+                _count_block(block, report)
+                staging.add_block(block)
+                bar.update(block.records)
+        else:
+            records = data.records()
+            staging.add(_counted(islice(records, limit), report, bar))
+            report.complete = next(records, None) is None
+
+
+def _counted(records: Iterator[Record], report: Report, bar: tqdm[Any]) -> Iterator[Record]:
+    for record in records:
+        report.read += 1
+        bar.update()
+        if isinstance(record, Skipped):
+            report.skip(record.reason, [record.example], record.count)
+        else:
+            yield record
+
+
+def _count_block(block: Block, report: Report) -> None:
+    report.read += block.records
+    for skipped in block.skipped:
+        report.skip(skipped.reason, [skipped.example], skipped.count)
+
+
+def _check(
+    staging: Staging, store: GraphStore | None, data: DataSet, report: Report, wishes: Wishes, progress: bool
+) -> None:
+    remembered = {} if store is None else ImageRoots.of(store).folders
+    own = {data.source.name: data.source.image_root} if data.source.image_root else {}
+    roots = ImageRoots({**remembered, **own}).replaced()
+    check_triples(staging, lambda ids: () if store is None else [entity.id for entity in store.entities(ids)], report)
+    check_pictures(staging, roots, report, decode=wishes.verify_images, progress=progress)
+    report.entities, report.triples = staging.entity_count, staging.triple_count
+
+
+class _Writing:
+    """From what is set aside and checked into the store."""
+
+    def __init__(
+        self,
+        store: GraphStore,
+        staging: Staging,
+        source: Source,
+        content: Content,
+        report: Report,
+        wishes: Wishes,
+        rows: int | None,
+        progress: bool,
+    ) -> None:
+        self._store = store
+        self._staging = staging
+        self._report = report
+        self._wishes = wishes
+        self._rows = rows
+        self._progress = progress
+        #: While a load is under way its mark says what its rows are counted in: other rows cannot be gone on with.
+        self._counted = f"{content.digest} of {report.used} rows, limit {wishes.limit}"
+        self._end = replace(
+            source,
+            done=report.used,
+            complete=report.complete,
+            digest=content.digest if report.complete else self._counted,
+            bytes=content.bytes,
+        )
+
+    def write(self, mark: Source | None) -> None:
+        """`mark` is that of the load before.
+
+        The mark that says "complete" is a transaction of its own: the embedded store says a moment too early that
+        columns are on the disk, so a load that fails or is killed in that moment compares once more.
+        """
+        comparison = None
+        if mark is None or (_file(mark) != _file(self._end) and not self._wishes.prune):
+            # What another file told under this name stays: it is not gone.
+            self._write_all(0)
+        elif self._can_go_on(mark):
+            self._report.resumed_at = mark.done
+            self._write_all(mark.done)
+        elif self._report.appended:
+            self._write_change()
+        else:
+            comparison = Comparison(self._staging, self._store, self._end.name)
+            comparison.report(self._report, whole=self._report.complete)
+            self._write_change()
+        if comparison and self._wishes.reads_anew:
+            comparison.amend()
+            self._report.amended = True
+        if comparison and self._wishes.prune:
+            self._report.retracted = comparison.retract()
+        self._store.write(source=self._end)
+
+    def _can_go_on(self, mark: Source) -> bool:
+        """Whether the mark is that of the same rows, written piece by piece and not to the end."""
+        same = (mark.path, mark.digest) == (self._end.path, self._counted)
+        return same and not mark.complete and self._rows is not None and not self._wishes.reads_anew
+
+    def _write_all(self, done: int) -> None:
+        """Every row behind the first `done`; each transaction leaves a mark to go on from."""
+        under_way = replace(self._end, complete=False, digest=self._counted)
+        for piece in self._pieces(done):
+            self._write_piece(piece, replace(under_way, done=piece.upto))
+
+    def _write_change(self) -> None:
+        """What is left to write of a source that was loaded before. Its old mark stays meanwhile: until the end the
+        source is one that has changed, and a load that is killed here compares again."""
+        for piece in self._pieces(0):
+            self._write_piece(piece, None)
+
+    def _write_piece(self, piece: Piece, mark: Source | None) -> None:
+        self._report.written += self._store.write_columns(
+            piece.entities, piece.triples, self._staging.relations(), mark
+        )
+
+    def _pieces(self, done: int) -> Iterator[Piece]:
+        rows = self._staging.entity_count + self._staging.triple_count
+        with tqdm(
+            total=rows, initial=done, desc=f"writing {self._end.name}", unit="row",
+            disable=not self._progress,
+        ) as bar:  # fmt: skip
+            yield from pieces(self._staging, self._rows, done, bar)
+
+
+def _file(mark: Source) -> str:
+    return mark.path.partition(" [options ")[0]

@@ -57,6 +57,12 @@ class Report:
     def used(self) -> int:
         return self.entities + self.triples
 
+    @property
+    def nothing_used(self) -> bool:
+        """Whether a source was read and gave nothing."""
+        nothing = not self.unchanged and not self.appended and not self.used
+        return nothing and bool(self.skipped or not self.read)
+
     def lines(self) -> Iterator[str]:
         """The report for a person."""
         if self.unchanged:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import json
+import re
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from PIL import Image
 
 from ingest.__main__ import SOURCES, main
-from ingest.load import Report, count, load
-from ingest.records import DataSet, Record, Skipped
+from ingest.check import DANGLING, SELF_LOOPS
+from ingest.load import Wishes, dry_run, load
+from ingest.pictures import MISSING, NOT_DECODING, NOT_OPENING, TOO_LARGE
+from ingest.records import BadSource, Block, DataSet, Record, Skipped, data_source
+from ingest.report import Finding, Report
 from ingest.world import draw_world, read_world
 from ingest.world_truth import Settings
 from kgstore import Entity, GraphStore, Relation, Source, Triple, Written, open_store
 from kgstore.command import WRONG_CALL, run_command
-from kgstore.errors import UnknownEntity
-
-ROOT = Path(__file__).parent.parent
+from kgstore.digest import graph_digest
+from kgstore.records import entity_table, triple_table
+from kgstore.values import Retracted
 
 
 def _chain(length: int, skip_every: int = 7) -> DataSet:
@@ -39,13 +43,11 @@ def _chain(length: int, skip_every: int = 7) -> DataSet:
     return DataSet(Source("chain", path="made up"), records)
 
 
-def _content(store: GraphStore) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Everything in the graph, in an order of its own."""
-    entities = [row for batch in store.entity_columns() for row in batch.to_pylist()]
-    triples = [row for batch in store.triple_columns() for row in batch.to_pylist()]
-    return sorted(entities, key=lambda row: row["id"]), sorted(
-        triples, key=lambda row: (row["head"], row["type"], row["tail"], row["words"])
-    )
+def _undisturbed(data: DataSet, folder: Path) -> str:
+    """The digest of a graph into which the data were loaded at once."""
+    with tempfile.TemporaryDirectory(dir=folder) as place, open_store(Path(place) / "undisturbed") as store:
+        load(store, data, progress=False)
+        return graph_digest(store)
 
 
 def _mark(store: GraphStore, name: str) -> Source:
@@ -56,91 +58,115 @@ def test_a_load_counts_what_it_wrote_and_what_it_left_out(store: GraphStore) -> 
     report = load(store, _chain(50), batch=16, progress=False)
     left_out = len(range(3, 50, 7))
     assert report.written == Written(new_entities=50, new_triples=49 - left_out)
-    assert report.skipped == {"links with a flaw": (left_out, "link 3")}
+    assert report.skipped == {"links with a flaw": Finding(left_out, ["link 3", "link 10", "link 17"])}
+    assert (report.read, report.entities, report.triples) == (100, 50, 49 - left_out)
     assert store.statistics().entities == 50
     assert store.statistics().triples == 49 - left_out
     assert store.relations() == [Relation("NEXT", "next")]
     mark = _mark(store, "chain")
     assert mark.complete
-    assert mark.done == report.read
+    assert mark.done == report.used
+
+
+def test_an_entity_may_come_after_the_triples_that_name_it(store: GraphStore) -> None:
+    records = [*_chain(50).records()]
+    load(store, replace(_chain(50), records=lambda: reversed(records)), batch=16, progress=False)
+    assert store.statistics().triples == sum(isinstance(record, Triple) for record in records)
+
+
+def test_blocks_are_loaded_as_records_are(store: GraphStore, tmp_path: Path) -> None:
+    def blocks() -> Iterator[Block]:
+        records = [*_chain(50).records()]
+        for some in (records[:40], records[40:]):
+            yield Block(
+                entity_table(record for record in some if isinstance(record, Entity)),
+                triple_table(record for record in some if isinstance(record, Triple)),
+                tuple(record for record in some if isinstance(record, Relation)),
+                tuple(record for record in some if isinstance(record, Skipped))[:3],
+                len(some),
+            )
+
+    report = load(store, replace(_chain(50), blocks=blocks), batch=16, progress=False)
+    assert report.read == 100
+    assert report.skipped["links with a flaw"].examples == ["link 3", "link 10", "link 17"]
+    assert graph_digest(store) == _undisturbed(_chain(50), tmp_path)
 
 
 def test_loading_twice_changes_nothing(store: GraphStore) -> None:
     load(store, _chain(50), batch=16, progress=False)
-    before, fingerprint = _content(store), store.fingerprint()
+    before, fingerprint = graph_digest(store), store.fingerprint()
     report = load(store, _chain(50), batch=16, progress=False)
     assert report.written == Written()
     assert report.resumed_at == 0
-    assert _content(store) == before
+    assert graph_digest(store) == before
     assert store.fingerprint() == fingerprint
 
 
-@pytest.mark.parametrize("batches", [1, 2, 5])
-def test_a_load_that_stopped_goes_on_where_it_stopped(store: GraphStore, tmp_path: Path, batches: int) -> None:
-    class PowerCut(Exception):
-        pass
+class PowerCut(Exception):
+    pass
 
-    whole = _chain(100)
 
-    def cut() -> Iterator[Record]:
-        for number, record in enumerate(whole.records()):
-            if number == (batches + 1) * 16 + 3:  # one batch is read ahead
-                raise PowerCut
-            yield record
+class _Flickering:
+    """A store that fails after so many writes, as if the process had been killed."""
 
+    def __init__(self, store: GraphStore, writes: int) -> None:
+        self._store = store
+        self._writes = writes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def write_columns(self, *arguments: Any) -> Written:
+        if not self._writes:
+            raise PowerCut
+        self._writes -= 1
+        return self._store.write_columns(*arguments)
+
+
+@pytest.mark.parametrize(("writes", "done"), [(1, 16), (5, 80), (9, 100 + 2 * 16)])
+def test_a_load_that_stopped_goes_on_where_it_stopped(
+    store: GraphStore, tmp_path: Path, writes: int, done: int
+) -> None:
     with pytest.raises(PowerCut):
-        load(store, replace(whole, records=cut), batch=16, progress=False)
+        load(cast(GraphStore, _Flickering(store, writes)), _chain(100), batch=16, progress=False)
     mark = _mark(store, "chain")
-    assert (mark.done, mark.complete) == (batches * 16, False)
-
-    written: list[int] = []
-
-    def watched() -> Iterator[Record]:
-        yield from whole.records()
-        written.append(1)
-
-    report = load(store, replace(whole, records=watched), batch=16, progress=False)
-    assert report.resumed_at == batches * 16
-    assert report.written.new_entities < 100
-    assert report.read == sum(1 for _ in whole.records())
-    assert report.skipped["links with a flaw"][0] == len(range(3, 100, 7))
-    with open_store(tmp_path / "undisturbed") as other:
-        load(other, whole, progress=False)
-        assert _content(store) == _content(other)
+    assert (mark.done, mark.complete) == (done, False)
+    report = load(store, _chain(100), batch=16, progress=False)
+    assert report.resumed_at == done
+    assert report.written.new_entities == max(100 - done, 0)
+    assert report.skipped["links with a flaw"].count == len(range(3, 100, 7))
+    assert graph_digest(store) == _undisturbed(_chain(100), tmp_path)
     assert _mark(store, "chain").complete
 
 
 def test_another_batch_size_goes_on_as_well(store: GraphStore, tmp_path: Path) -> None:
-    load(store, _chain(100), batch=16, limit=40, progress=False)
-    load(store, _chain(100), batch=9, progress=False)
-    with open_store(tmp_path / "undisturbed") as other:
-        load(other, _chain(100), progress=False)
-        assert _content(store) == _content(other)
+    with pytest.raises(PowerCut):
+        load(cast(GraphStore, _Flickering(store, 2)), _chain(100), batch=16, progress=False)
+    assert load(store, _chain(100), batch=9, progress=False).resumed_at == 32
+    assert graph_digest(store) == _undisturbed(_chain(100), tmp_path)
 
 
-def test_a_limit_is_a_load_that_stopped_there(store: GraphStore) -> None:
-    assert load(store, _chain(100), limit=21, progress=False).read == 21
+def test_a_load_that_stopped_starts_anew_when_the_source_has_changed(store: GraphStore, tmp_path: Path) -> None:
+    with pytest.raises(PowerCut):
+        load(cast(GraphStore, _Flickering(store, 2)), _chain(100), batch=16, progress=False)
+    assert load(store, _chain(101), batch=16, progress=False).resumed_at == 0
+    assert graph_digest(store) == _undisturbed(_chain(101), tmp_path)
+
+
+def test_a_limit_stops_there_and_a_later_load_does_the_rest(store: GraphStore, tmp_path: Path) -> None:
+    report = load(store, _chain(100), Wishes(limit=21), progress=False)
+    assert (report.read, report.complete) == (21, False)
     assert not _mark(store, "chain").complete
-    assert load(store, _chain(100), progress=False).resumed_at == 21
+    assert not load(store, _chain(100), progress=False).gone
     assert _mark(store, "chain").complete
+    assert graph_digest(store) == _undisturbed(_chain(100), tmp_path)
 
 
-@pytest.mark.parametrize("limit", [None, 1_000])
-def test_a_limit_beyond_the_end_is_none(store: GraphStore, limit: int | None) -> None:
-    load(store, _chain(20), limit=limit, progress=False)
+@pytest.mark.parametrize("limit", [None, 40, 1_000])
+def test_a_limit_at_the_end_or_beyond_is_none(store: GraphStore, limit: int | None) -> None:
+    assert sum(1 for _ in _chain(20).records()) == 40
+    load(store, _chain(20), Wishes(limit=limit), progress=False)
     assert _mark(store, "chain").complete
-
-
-def test_a_limit_at_the_very_end_is_completed_by_the_next_load(store: GraphStore) -> None:
-    load(store, _chain(20), limit=sum(1 for _ in _chain(20).records()), progress=False)
-    load(store, _chain(20), progress=False)
-    assert _mark(store, "chain").complete
-
-
-def test_another_path_or_other_options_start_from_the_beginning(store: GraphStore) -> None:
-    load(store, _chain(100), limit=50, progress=False)
-    other = replace(_chain(100), source=Source("chain", path="made up with other options"))
-    assert load(store, other, progress=False).resumed_at == 0
 
 
 def test_an_empty_source_is_complete(store: GraphStore) -> None:
@@ -148,30 +174,230 @@ def test_an_empty_source_is_complete(store: GraphStore) -> None:
     assert _mark(store, "none").complete
 
 
-def test_a_batch_with_a_dangling_triple_is_not_written_and_the_one_before_stays(store: GraphStore) -> None:
+# -- files that are the same, that grew, that changed
+
+
+def _lines(file: Path, since: int = 0) -> DataSet:
+    """Lines of `head tail weight`."""
+
+    def records() -> Iterator[Record]:
+        with file.open("rb") as lines:
+            lines.seek(since)
+            for line in lines.read().decode().splitlines():
+                head, tail, weight = line.split()
+                yield Entity(f"l:{head}", name=head, sources=("l",))
+                yield Entity(f"l:{tail}", name=tail, sources=("l",))
+                yield Triple(f"l:{head}", "NEXT", f"l:{tail}", weight=float(weight), sources=("l",))
+
+    mark = data_source("l", file)
+    return DataSet(mark, records, files=(file,), since=lambda offset: _lines(file, offset))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "lines.txt"
+    file.write_text("a b 1\nb c 1\nc d 1\n")
+    return file
+
+
+def test_a_file_that_was_loaded_and_has_not_changed_is_not_read_again(store: GraphStore, file: Path) -> None:
+    load(store, _lines(file), progress=False)
+
+    def nothing() -> Iterator[Record]:
+        raise AssertionError("read again")
+
+    report = load(store, replace(_lines(file), records=nothing), progress=False)
+    assert report.unchanged
+    assert "unchanged" in next(report.lines())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 2}, {"source": Source("l", path="p [options other]")}, {"source": Source("l", image_root="elsewhere")}],
+)
+def test_an_unchanged_file_is_read_again_for_other_options_pictures_or_a_newer_loader(
+    store: GraphStore, file: Path, change: dict[str, Any]
+) -> None:
+    load(store, _lines(file), progress=False)
+    assert not load(store, replace(_lines(file), **change), progress=False).unchanged
+
+
+def test_a_file_that_moved_is_recognised(store: GraphStore, file: Path) -> None:
+    load(store, _lines(file), progress=False)
+    moved = file.rename(file.with_name("moved.txt"))
+    assert load(store, _lines(moved), progress=False).unchanged
+    assert str(moved) in _mark(store, "l").path
+
+
+def test_of_a_file_that_grew_only_the_new_lines_are_read(store: GraphStore, file: Path, tmp_path: Path) -> None:
+    load(store, _lines(file), progress=False)
+    with file.open("a") as lines:
+        lines.write("d e 1\na b 7\n")
+    report = load(store, _lines(file), progress=False)
+    assert report.appended
+    assert report.read == 6
+    assert report.written == Written(new_entities=1, new_triples=1, changed_triples=1)
+    assert graph_digest(store) == _undisturbed(_lines(file), tmp_path)
+    assert load(store, _lines(file), progress=False).unchanged
+
+
+@pytest.mark.parametrize("grown", ["a b 2\nb c 1\nc d 1\nd e 1\n", "a b 1\nb c 1\nc d 1.5\nd e 1\n"])
+def test_a_file_that_grew_and_changed_is_read_whole(store: GraphStore, file: Path, grown: str) -> None:
+    load(store, _lines(file), progress=False)
+    file.write_text(grown)
+    report = load(store, _lines(file), progress=False)
+    assert (report.appended, report.read) == (False, 12)
+    assert report.written == Written(new_entities=1, new_triples=1, changed_triples=1)
+
+
+def test_a_last_line_that_went_on_is_no_new_line(store: GraphStore, file: Path, tmp_path: Path) -> None:
+    file.write_text("a b 1\nb c 1")
+    load(store, _lines(file), progress=False)
+    file.write_text("a b 1\nb c 12\n")
+    assert not load(store, _lines(file), progress=False).appended
+    assert graph_digest(store) == _undisturbed(_lines(file), tmp_path)
+
+
+def test_what_is_gone_from_a_file_is_told_and_kept(store: GraphStore, file: Path) -> None:
+    load(store, _lines(file), progress=False)
+    before = graph_digest(store)
+    file.write_text("a b 1\n")
+    report = load(store, _lines(file), progress=False)
+    assert report.gone == {
+        "entities": Finding(2, ["l:c", "l:d"]),
+        "relations": Finding(2, ["l:b NEXT l:c", "l:c NEXT l:d"]),
+    }
+    assert any("--prune" in line for line in report.lines())
+    assert graph_digest(store) == before
+
+
+def test_pruning_removes_what_is_gone_but_not_what_others_assert_or_a_person_decided(
+    store: GraphStore, file: Path, tmp_path: Path
+) -> None:
+    load(store, _lines(file), progress=False)
+    store.write([Entity("l:d", sources=("other",))], [Triple("l:b", "NEXT", "l:c", sources=("other",))])
+    prediction = Triple("l:a", "LIKES", "l:c", origin="predicted", score=0.5, run="r", when="2026")
+    store.propose([prediction])
+    store.decide(prediction.key, "accepted")
+    file.write_text("a b 1\n")
+    report = load(store, _lines(file), Wishes(prune=True), progress=False)
+    done = Retracted(removed_triples=1, spared_triples=1, spared_entities=1, tied=("l:c",))
+    assert report.retracted == done
+    assert store.entity("l:d").sources == ("other",)
+    assert [triple.key for triple in store.predictions(decision="accepted")] == [prediction.key]
+    assert [triple.sources for triple in store.neighbours("l:b", direction="out")] == [("other",)]
+
+
+def test_pruning_leaves_what_a_first_load_would_make(store: GraphStore, file: Path, tmp_path: Path) -> None:
+    load(store, _lines(file), progress=False)
+    file.write_text("a b 0.5\nc d 3\ne a 1\n")
+    load(store, _lines(file), progress=False)
+    assert graph_digest(store) != _undisturbed(_lines(file), tmp_path)
+    load(store, _lines(file), Wishes(prune=True), progress=False)
+    assert graph_digest(store) == _undisturbed(_lines(file), tmp_path)
+
+
+def test_what_another_file_told_under_the_same_name_is_not_gone(store: GraphStore, file: Path) -> None:
+    load(store, _lines(file), progress=False)
+    other = file.with_name("other.txt")
+    other.write_text("x y 1\n")
+    assert not load(store, _lines(other), progress=False).gone
+    assert load(store, _lines(file), progress=False).written == Written()
+
+
+def test_verifying_finds_what_was_changed_behind_our_back_and_puts_it_right(
+    store: GraphStore, file: Path, tmp_path: Path
+) -> None:
+    load(store, _lines(file), progress=False)
+    lost = Triple("l:a", "NEXT", "l:b", sources=("l",))
+    store.retract("l", [], [lost.key])
+    store.amend(
+        [Entity("l:d", name="spoilt", sources=("l",))], [Triple("l:c", "NEXT", "l:d", weight=9, sources=("l",))]
+    )
+    assert load(store, _lines(file), progress=False).unchanged
+    report = load(store, _lines(file), Wishes(verify=True), progress=False)
+    assert report.written == Written(new_triples=1)
+    assert report.differing == {"entities": Finding(1, ["l:d"]), "relations": Finding(1, ["l:c NEXT l:d"])}
+    assert graph_digest(store) == _undisturbed(_lines(file), tmp_path)
+    assert not load(store, _lines(file), Wishes(verify=True), progress=False).differing
+
+
+def test_a_limit_and_pruning_exclude_each_other() -> None:
+    with pytest.raises(BadSource, match="--prune needs the whole source"):
+        Wishes(limit=3, prune=True)
+
+
+# -- what is checked before anything is written
+
+
+def test_a_triple_that_dangles_is_left_out_and_named(store: GraphStore) -> None:
+    store.write([Entity("other:1", sources=("other",))])
+
     def records() -> Iterator[Record]:
         yield Entity("x:1", sources=("x",))
-        yield Entity("x:2", sources=("x",))
-        yield Entity("x:3", sources=("x",))
-        yield Triple("x:3", "NEXT", "x:nobody", sources=("x",))
+        for end in ("other:1", "x:nobody", "x:nowhere", "x:1"):
+            yield Triple("x:1", "NEXT", end, sources=("x",))
 
-    with pytest.raises(UnknownEntity):
-        load(store, DataSet(Source("x", path="p"), records), batch=2, progress=False)
-    assert [entity.id for entity in store.entities(["x:1", "x:2", "x:3"])] == ["x:1", "x:2"]
-    assert _mark(store, "x").done == 2
-
-
-def test_counting_writes_nothing_and_agrees_with_a_load(store: GraphStore) -> None:
-    counted = count(_chain(50), progress=False)
-    loaded = load(store, _chain(50), progress=False)
-    assert (counted.read, counted.written, counted.skipped) == (loaded.read, loaded.written, loaded.skipped)
+    report = load(store, DataSet(Source("x", path="p"), records), progress=False)
+    assert report.skipped == {
+        DANGLING: Finding(2, ["x:1 NEXT x:nobody", "x:1 NEXT x:nowhere"]),
+        SELF_LOOPS: Finding(1, ["x:1 NEXT x:1"]),
+    }
+    assert [triple.tail for triple in store.neighbours("x:1")] == ["other:1"]
 
 
-def test_the_report_names_every_reason_with_its_first_example() -> None:
-    report = Report("s", written=Written(new_entities=1))
-    for example in ("first\nline", "second"):
-        report.take(Skipped("lines that are torn", example))
-    assert "  left out: 2 lines that are torn, the first: first line" in list(report.lines())
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Pictures with what is wrong with them; the one in pieces has a whole header."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    Image.new("RGB", (64, 64), "red").save(folder / "good.png")
+    Image.effect_noise((64, 64), 90).save(folder / "pieces.png")
+    (folder / "pieces.png").write_bytes((folder / "pieces.png").read_bytes()[:2000])
+    (folder / "text.png").write_text("<html>")
+    Image.new("1", (6000, 6000)).save(folder / "large.png")
+    return folder
+
+
+def _pictures(album: Path) -> DataSet:
+    def records() -> Iterator[Record]:
+        for name in ("good", "pieces", "text", "large", "missing"):
+            references = (f"p/{name}.png", f"p/{name}.png#xywh=0,0,9,9", "p/good.png")[: 2 if name == "good" else 3]
+            yield Entity(f"p:{name}", "image", images=references, sources=("p",))
+
+    return DataSet(Source("p", path="p", image_root=str(album)), records)
+
+
+def test_an_entity_whose_picture_is_bad_stays_without_it(store: GraphStore, album: Path) -> None:
+    report = load(store, _pictures(album), progress=False)
+    assert report.skipped == {
+        f"references to {reason}": Finding(2, [f"p:{name}: p/{name}.png", f"p:{name}: p/{name}.png#xywh=0,0,9,9"])
+        for reason, name in ((MISSING, "missing"), (NOT_OPENING, "text"), (TOO_LARGE, "large"))
+    }
+    assert len(store.entity("p:good").images) == 2
+    assert len(store.entity("p:pieces").images) == 3
+    assert [store.entity(f"p:{name}").images for name in ("text", "large", "missing")] == [("p/good.png",)] * 3
+
+
+def test_pictures_are_decoded_when_asked_for(store: GraphStore, album: Path) -> None:
+    load(store, _pictures(album), progress=False)
+    report = load(store, _pictures(album), Wishes(verify=True, verify_images=True), progress=False)
+    assert report.skipped[f"references to {NOT_DECODING}"].count == 2
+    assert store.entity("p:pieces").images == ("p/good.png",)
+
+
+def test_pictures_that_are_not_here_at_all_are_not_called_bad(embedded: GraphStore, tmp_path: Path) -> None:
+    report = load(embedded, _pictures(tmp_path / "elsewhere"), progress=False)
+    assert not report.skipped
+    assert any("not looked at" in line for line in report.lines())
+    assert len(embedded.entity("p:missing").images) == 3
+
+
+def test_a_dry_run_finds_what_a_load_does(store: GraphStore, album: Path) -> None:
+    for data in (_chain(50), _pictures(album)):
+        counted, loaded = dry_run(data, progress=False), load(store, data, progress=False)
+        assert (counted.read, counted.entities, counted.triples) == (loaded.read, loaded.entities, loaded.triples)
+        assert counted.skipped == loaded.skipped
 
 
 def test_the_drawn_world_is_loaded_whole(store: GraphStore, tmp_path: Path) -> None:
@@ -179,46 +405,38 @@ def test_the_drawn_world_is_loaded_whole(store: GraphStore, tmp_path: Path) -> N
     data = read_world(tmp_path / "world")
     entities, triples = ([r for r in data.records() if isinstance(r, kind)] for kind in (Entity, Triple))
     report = load(store, data, batch=500, progress=False)
+    assert not report.skipped
     assert report.written == Written(new_entities=len(entities), new_triples=len(triples))
     statistics = store.statistics()
     assert (statistics.entities, statistics.triples) == (len(entities), len(triples))
     assert _mark(store, "world").image_root == str((tmp_path / "world").resolve())
-    assert load(store, data, batch=500, progress=False).written == Written()
+    assert load(store, data, Wishes(verify=True), batch=500, progress=False).written == Written()
 
 
-_SLOW_LOAD = """
-import sys
-from dataclasses import replace
-from ingest.load import load
-from kgstore import open_store
-from tests.test_ingest_load import _chain
-def records():
-    for number, record in enumerate(_chain(3000).records()):
-        if number % 100 == 0:
-            print(number, flush=True)
-        yield record
-with open_store(sys.argv[1]) as store:
-    load(store, replace(_chain(3000), records=records), batch=100, progress=False)
-"""
+# -- the report
 
 
-@pytest.mark.parametrize("at", [700, 2500])
-def test_a_loader_killed_in_the_middle_ends_in_the_same_graph(store_uri: str, tmp_path: Path, at: int) -> None:
-    arguments = [sys.executable, "-c", _SLOW_LOAD, store_uri]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) >= at:
-                process.send_signal(signal.SIGKILL)
-                break
-        assert process.wait() == -signal.SIGKILL
-    with open_store(store_uri) as store, open_store(tmp_path / "undisturbed") as other:
-        assert 0 < _mark(store, "chain").done < 5600
-        report = load(store, _chain(3000), batch=100, progress=False)
-        assert report.resumed_at > 0
-        load(other, _chain(3000), progress=False)
-        assert _content(store) == _content(other)
+def test_the_report_names_three_examples_of_every_reason() -> None:
+    report = Report("s", written=Written(new_entities=1))
+    for example in ("first\nline", "second", "third", "fourth"):
+        report.skip("lines that are torn", [example])
+    lines = list(report.lines())
+    assert "  left out: 4 lines that are torn, the first: first line" in lines
+    assert "    then third" in lines
+    assert not any("fourth" in line for line in lines)
+
+
+def test_the_report_is_written_as_json(tmp_path: Path, embedded: GraphStore) -> None:
+    report = load(embedded, _chain(50), progress=False)
+    report.write(tmp_path / "report.json")
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["skipped"] == {"links with a flaw": {"count": 7, "examples": ["link 3", "link 10", "link 17"]}}
+    assert told["written"]["new_entities"] == 50
+    with pytest.raises(BadSource, match="--report"):
+        report.write(tmp_path)
+
+
+# -- the command
 
 
 @pytest.fixture
@@ -257,7 +475,31 @@ def test_a_dry_run_needs_no_store(call: Callable[..., tuple[int, str, str]], tmp
     (tmp_path / "t.tsv").write_text("a\tknows\tb\n")
     status, out, _ = call("triples", "--path", tmp_path / "t.tsv", "--source", "s", "--dry-run")
     assert status == 0
-    assert "relations: 1 new" in out
+    assert "entities: 2, relations: 1; nothing was written" in out
+
+
+def test_a_dry_run_of_the_drawn_world_draws_nothing(call: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    world = ["world", "--path", tmp_path / "world", "--pictures", 128, "--scenes", 8]
+    status, out, _ = call(*world, "--dry-run", "--store", tmp_path / "graph")
+    assert (status, [*tmp_path.iterdir()]) == (0, [])
+    loaded = call(*world, "--store", tmp_path / "graph")[1]
+    assert dict(re.findall(r"(entities|relations): (\d+)", out)) == dict(
+        re.findall(r"(entities|relations): (\d+)", loaded)
+    )
+
+
+def test_the_command_writes_a_report_and_prunes(call: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    def table(text: str, *more: object) -> str:
+        (tmp_path / "t.tsv").write_text(text)
+        arguments = ["--path", tmp_path / "t.tsv", "--source", "s", "--store", tmp_path / "graph", *more]
+        status, out, _ = call("triples", *arguments)
+        assert status == 0
+        return out
+
+    table("a\tknows\tb\nb\tknows\tc\n")
+    assert "gone from the source: 1 relations, kept" in table("a\tknows\tb\n")
+    assert "removed: 1 entities, 1 relations" in table("a\tknows\tb\n", "--prune", "--report", tmp_path / "report")
+    assert json.loads((tmp_path / "report").read_text())["retracted"]["removed_triples"] == 1
 
 
 @pytest.mark.parametrize(
@@ -271,9 +513,10 @@ def test_a_dry_run_needs_no_store(call: Callable[..., tuple[int, str, str]], tmp
         (["triples", "--path", "t.tsv", "--source", "s", "--texts", "none.txt"], "cannot be read"),
         (["triples", "--path", "t.tsv", "--source", "s", "--delimiter", "x"], "--delimiter"),
         (["triples", "--path", "t.tsv", "--source", "s", "--limit", "0"], "above 0"),
+        (["triples", "--path", "t.tsv", "--source", "s", "--limit", "2", "--prune"], "--prune needs"),
         (["triples", "--path", ".", "--source", "s"], "no train, valid or test file"),
         (["captions", "--path", "nowhere"], "does not exist"),
-        (["captions", "--path", "."], "neither"),
+        (["captions", "--path", "."], "--pictures"),
         (["captions", "--path", "t.tsv", "--only", "spring"], "--only"),
         (["conceptnet", "--path", "nowhere.csv.gz"], "cannot be read"),
         (["conceptnet", "--path", "t.tsv"], "five columns"),
@@ -320,7 +563,7 @@ def test_a_graph_that_holds_something_else_can_be_left_alone(
         return out
 
     assert "2 new" in load_table("s", "--limit", "4")
-    assert "went on after 4 records" in load_table("s")
+    assert "1 new" in load_table("s")
     assert "nothing loaded" in load_table("s")
     assert "nothing loaded" in load_table("other")
     with open_store(tmp_path / "graph") as store:
