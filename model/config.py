@@ -135,6 +135,12 @@ class TrainConfig:
     fanout: tuple[int, ...] = setting(
         (4, 4), "incoming relations drawn per entity, hop by hop, for G2E, such as 4,4 [D]"
     )
+    sampler: str = setting(
+        "projection",
+        "neighbourhoods are drawn from the projection, or live: asked of the graph as it stands, for one that changes "
+        "while it is trained on; that is slower, and an embedded graph stays open to no other process meanwhile",
+        ("projection", "live"),
+    )
     by_weight: bool = setting(
         False, "draw relations with chances in proportion to their weights, instead of evenly [D]"
     )

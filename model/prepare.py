@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from transformers import CLIPModel
 
-from kgstore import COMMON_TYPE, open_store
+from kgstore import COMMON_TYPE, GraphStore, open_store
 from kgstore.command import WrongCall
 from kgstore.images import ImageRoots
 from kgstore.projecting import projection_for
@@ -42,6 +42,7 @@ from model.checkpoint import (
 )
 from model.config import CHECKPOINT_TOWERS, ModelConfig, TrainConfig, from_flags, from_json, given_flags, to_json
 from model.knowledge_clip import KnowledgeClip
+from model.live_sampler import LiveSampler
 from model.sampler import IMAGE_OF, Sampler
 from model.schedule import make_optimizer
 from model.stream import Stream
@@ -110,7 +111,7 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
     recipe = load_recipe(args.recipe, parse_parameters(args.param))
     with open_store(args.store) as store:
         projection = projection_for(store, recipe, directory.parent / "projections", progress=True)
-    sampler_of(projection, train)  # settings that this graph cannot meet must not leave a run behind
+        sampler_of(projection, train, store)  # settings that this graph cannot meet must not leave a run behind
     relations = relation_names(projection)
     if "kd" in train.weights or "clip" in train.weights:
         warn_without_pairs(projection)
@@ -188,7 +189,6 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     relations = read_state(folder)["relations"]
     model = empty_model(settings, relations, device)
     optimizer = make_optimizer(model, config)
-    sampler = sampler_of(projection, config)
     views = Views(
         projection,
         Tokenizer.of(directory / "tokenizer"),
@@ -205,22 +205,46 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     )
     teacher = frozen_teacher(directory, settings, device) if "kd" in config.weights else None
     step = load_training(folder, model, optimizer)  # after all that draws random numbers: it sets their state
-    with Stream(sampler, views, start_step=step, workers=config.workers, device=device) as stream:
+    with (
+        open_sampler(projection, config, part(settings, "store")) as sampler,
+        Stream(sampler, views, start_step=step, workers=config.workers, device=device) as stream,
+    ):
         yield Job(directory, config, model, optimizer, teacher, stream, step)
 
 
-def sampler_of(projection: Projection, config: TrainConfig) -> Sampler:
-    return Sampler(
-        projection,
-        batch_size=config.batch_size,
-        shares=config.shares,
-        source_shares=config.source_shares,
-        compose=config.compose,
-        group_size=config.group_size,
-        fanout=config.fanout,
-        by_weight=config.by_weight,
-        seed=config.seed,
-    )
+@contextmanager
+def open_sampler(projection: Projection, config: TrainConfig, address: str) -> Iterator[Sampler]:
+    """What draws the batches; a live one keeps the graph open, and tells in the end what it had to leave out."""
+    if config.sampler != "live":
+        yield sampler_of(projection, config)
+        return
+    with open_store(address) as store:
+        sampler = sampler_of(projection, config, store)
+        assert isinstance(sampler, LiveSampler)
+        yield sampler
+    if sampler.gone or sampler.unnumbered:
+        print(
+            f"While training, {sampler.gone:,} triples of batches had gone from the graph, and {sampler.unnumbered:,} "
+            "times a relation was met that is of an entity or a type newer than the projection; a new run takes those.",
+            file=sys.stderr,
+        )
+
+
+def sampler_of(projection: Projection, config: TrainConfig, store: GraphStore | None = None) -> Sampler:
+    """The sampler of these settings. Raises BadSampling for what this projection cannot meet."""
+    options: dict[str, Any] = {
+        "batch_size": config.batch_size,
+        "shares": config.shares,
+        "source_shares": config.source_shares,
+        "compose": config.compose,
+        "group_size": config.group_size,
+        "fanout": config.fanout,
+        "by_weight": config.by_weight,
+        "seed": config.seed,
+    }
+    if store is not None and config.sampler == "live":
+        return LiveSampler(store, projection, **options)
+    return Sampler(projection, **options)
 
 
 def frozen_teacher(directory: Path, settings: Mapping[str, Any], device: str) -> Towers:

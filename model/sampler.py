@@ -5,7 +5,7 @@ A batch is a pure function of (seed, step): any number of workers, or a run that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,14 @@ from model.negatives import Corruption
 from model.neighbours import draw_by_weight, draw_evenly, looked_up, running_sums, unmet
 from model.parts import IMAGE_OF, parts_of
 from model.permutation import Purpose, mix, permuted
-from model.training_edges import BadSampling, TrainingEdges
+from model.training_edges import BadSampling, TrainingEdges, check_weights
 
 __all__ = ["IMAGE_OF", "BadSampling", "GraphBatches", "Sampler", "graph_of", "typed_graph_of"]
 
 _NONE = np.empty(0, np.int64)
+
+#: From entities, a fan-out and a key to the heads, relations and tails of drawn edges.
+Incoming = Callable[[np.ndarray, int, np.uint64], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 class Sampler:
@@ -112,17 +115,24 @@ class Sampler:
         What is drawn for an entity is a function of `key` and the entity alone. Raises BadSampling for a seed that is
         no entity's number.
         """
+        self._check(seeds)
+        return self._walk(seeds, key, lambda frontier, fanout, word: self._incoming(frontier, fanout, excluded, word))
+
+    def _check(self, seeds: Int64[np.ndarray, " k"]) -> None:
         beyond = np.flatnonzero((seeds < 0) | (seeds >= self.projection.entity_count))
         if len(beyond):
             raise BadSampling(
                 f"Seed {seeds[beyond[0]]} is no entity: the projection numbers its entities from 0 to "
                 f"{self.projection.entity_count - 1}; projection.numbers(ids) tells their numbers."
             )
+
+    def _walk(self, seeds: Int64[np.ndarray, " k"], key: tuple[int, ...], incoming: Incoming) -> Neighbourhood:
+        """Hop by hop, the edges that `incoming` draws for entities that are met for the first time."""
         word = mix(Purpose.NEIGHBOURS, *key)[0]
         hops = [(_NONE, _NONE, _NONE)]
         met = frontier = unmet(np.ascontiguousarray(seeds), _NONE)
         for hop, fanout in enumerate(self.fanout, start=1):
-            hops.append(self._incoming(frontier, fanout, excluded, word))
+            hops.append(incoming(frontier, fanout, word))
             if hop < len(self.fanout):
                 frontier = unmet(hops[-1][0], met)
                 met = np.concatenate([met, frontier])
@@ -158,12 +168,7 @@ def _reopened(kind: type[Sampler], directory: str, options: Mapping[str, Any]) -
 
 def _sums(edges: TrainingEdges) -> np.ndarray:
     """Running sums of the weights of each entity's edges. Raises BadSampling for a weight that cannot be a chance."""
-    bad = np.flatnonzero(~((edges.weight >= 0) & (edges.weight < np.inf)))
-    if len(bad):
-        head, _, tail = edges.triples(bad[:1])
-        names = edges.projection.entity_ids([int(head[0]), int(tail[0])])
-        raise BadSampling(
-            f"{len(bad):,} triples have a weight that is negative or no number, such as {edges.weight[bad[0]]} from "
-            f"{names[0]} to {names[1]}; filter them in the recipe (WHERE r.weight >= 0), or draw evenly."
-        )
+    check_weights(
+        edges.weight, lambda edge: edges.projection.entity_ids([int(edges.head[edge]), int(edges.tail[edge])])
+    )
     return derived(edges.projection, "sums", lambda: {"sums": running_sums(edges.offsets, edges.weight)})["sums"]

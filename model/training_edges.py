@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Int64
@@ -13,6 +13,7 @@ from kgstore.values import SPLITS
 from model.derived import Arrays, derived
 
 _TRAIN = SPLITS.index("train")
+_COPIED = ("head", "relation", "tail", "weight", "source", "keys")
 
 
 class BadSampling(KgError, ValueError):
@@ -32,24 +33,19 @@ class TrainingEdges:
     weight: np.ndarray  # float32 [e]
     keys: np.ndarray  # int64 [e], ascending
     offsets: np.ndarray  # int64 [n + 1]
-    source: np.ndarray | None  # [e], a number of `sources`
+    source: np.ndarray  # uint16 [e], a number of the projection's sources
 
     def __init__(self, projection: Projection) -> None:
         self.projection = projection
         self.types = np.array([relation.type for relation in projection.relations])
-        self.sources: Sequence[str] = getattr(projection, "sources", ())
-        names = ["head", "relation", "tail", "weight", "keys"]
-        if self.sources and getattr(projection, "source", None) is not None:
-            names.append("source")
-        arrays: Arrays = {name: getattr(projection, name) for name in names}
+        arrays: Arrays = {name: getattr(projection, name) for name in _COPIED}
         self.offsets = projection.in_offsets
         if (projection.split != _TRAIN).any():
             arrays = derived(projection, "training", lambda: _training(projection, arrays))
             self.offsets = arrays["offsets"]
         if not len(arrays["keys"]):
             raise BadSampling("The projection holds no triple for training; project a recipe whose splits say train.")
-        self.source = None
-        for name in names:
+        for name in _COPIED:
             setattr(self, name, arrays[name])
 
     def __len__(self) -> int:
@@ -72,10 +68,22 @@ class TrainingEdges:
 
     def of_source(self, name: str) -> np.ndarray:
         """Which edges that source asserts."""
-        if self.source is None or name not in self.sources:
-            known = ", ".join(self.sources) or "none; give the recipe a column `source`"
+        sources = list(self.projection.sources)
+        if name not in sources:
+            known = ", ".join(filter(None, sources)) or "no sources; a recipe tells them by a column `source`"
             raise BadSampling(f"source_shares asks for {name}, of which the projection has no triple; it has {known}.")
-        return np.asarray(self.source == list(self.sources).index(name))
+        return np.asarray(self.source == sources.index(name))
+
+
+def check_weights(weight: np.ndarray, ends: Callable[[int], Sequence[str]]) -> None:
+    """Raises BadSampling for a weight that cannot be a chance; `ends` tells the ids of an edge's ends."""
+    bad = np.flatnonzero(~((weight >= 0) & (weight < np.inf)))
+    if len(bad):
+        head, tail = ends(int(bad[0]))
+        raise BadSampling(
+            f"{len(bad):,} triples have a weight that is negative or no number, such as {weight[bad[0]]} from {head} "
+            f"to {tail}; filter them in the recipe (WHERE r.weight >= 0), or draw evenly."
+        )
 
 
 def counted(lengths: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " e"]:

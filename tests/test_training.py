@@ -444,3 +444,13 @@ def test_every_setting_has_help() -> None:
     for kind in (ModelConfig, TrainConfig):
         for name in kind.__dataclass_fields__:
             assert "--" + name.replace("_", "-") in text
+
+
+def test_a_run_that_asks_the_graph_for_each_batch_learns_what_the_projection_teaches(
+    graph: Path, tmp_path: Path
+) -> None:
+    flags = ("--steps", "3", "--batch-size", "8", "--fanout", "2")
+    call(graph, tmp_path, "fast", *flags)
+    call(graph, tmp_path, "live", *flags, "--sampler", "live")
+    losses = [[row["loss"] for row in Run(tmp_path / name).metrics().rows] for name in ("fast", "live")]
+    assert losses[0] == losses[1]
