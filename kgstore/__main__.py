@@ -8,8 +8,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from kgstore.command import WrongCall, add_store_option, run_command
+from kgstore.command import add_store_option, run_command
 from kgstore.open import open_store
+from kgstore.plain_recipe import first_rows
 from kgstore.projecting import project
 from kgstore.recipes import load_recipe, parse_parameters
 from kgstore.upkeep import add_commands
@@ -20,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int | None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     query = commands.add_parser("query", help="run Cypher that only reads the graph, within a time and a row limit")
-    query.add_argument("cypher", metavar="FILE-or-CYPHER", help="a file, or the query itself in quotes")
+    query.add_argument(
+        "cypher", metavar="FILE-or-CYPHER", help="a recipe (a file, or one of queries/ by name), or the query in quotes"
+    )
     _add_parameters(query)
     query.add_argument("--seconds", type=_positive(float), default=10.0, help="time limit (default: %(default)s)")
     query.add_argument("--rows", type=_positive(int), default=1000, help="row limit (default: %(default)s)")
@@ -34,10 +37,14 @@ def main(arguments: list[str] | None = None) -> int | None:
     search.set_defaults(run=_search)
 
     projection = commands.add_parser("project", help="write what a recipe selects as a projection that training reads")
-    projection.add_argument("--recipe", metavar="FILE-or-NAME", default="all", help="default: %(default)s")
     projection.add_argument(
-        "--param", metavar="NAME=VALUE", action="append", default=[], help="a parameter; repeatable"
+        "recipe",
+        metavar="FILE-or-NAME",
+        nargs="?",
+        default="all",
+        help="a file, or one of queries/ by name (default: %(default)s)",
     )
+    _add_parameters(projection)
     projection.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
     projection.add_argument("--all-entities", action="store_true", help="entities without a relation too")
     projection.set_defaults(run=_project)
@@ -55,10 +62,13 @@ def _add_parameters(command: argparse.ArgumentParser) -> None:
 
 
 def _query(chosen: argparse.Namespace) -> None:
+    cypher, parameters = chosen.cypher, parse_parameters(chosen.param)
+    recipe = None if _is_text(cypher) else load_recipe(cypher, parameters)
     with open_store(chosen.store) as store:
-        answer = store.query(
-            _cypher(chosen.cypher), parse_parameters(chosen.param), seconds=chosen.seconds, rows=chosen.rows
-        )
+        if recipe is not None:
+            recipe.require_store(store.uri)
+            cypher, parameters = first_rows(recipe.cypher, chosen.rows + 1), dict(recipe.parameters)
+        answer = store.query(cypher, parameters, seconds=chosen.seconds, rows=chosen.rows)
     if chosen.json:
         for row in answer.rows:
             _print_json(dict(zip(answer.columns, row, strict=True)))
@@ -68,6 +78,8 @@ def _query(chosen: argparse.Namespace) -> None:
             print("\t".join(_cell(value) for value in row))
     if answer.truncated:
         print(f"Only the first {chosen.rows} rows; --rows N shows more.", file=sys.stderr)
+    if not answer.rows:
+        print("Nothing in the graph answers this query.", file=sys.stderr)
 
 
 def _search(chosen: argparse.Namespace) -> None:
@@ -94,14 +106,9 @@ def _project(chosen: argparse.Namespace) -> None:
         print(f"{chosen.out}: {counts['triples']:,} triples between {counts['entities']:,} entities")
 
 
-def _cypher(file_or_text: str) -> str:
-    text = not file_or_text or any(letter.isspace() for letter in file_or_text)
-    if text and not Path(file_or_text).is_file():
-        return file_or_text
-    try:
-        return Path(file_or_text).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongCall(f"{file_or_text} is neither a query nor a file that can be read as UTF-8: {error}.") from error
+def _is_text(file_or_text: str) -> bool:
+    """Whether it is a query, and no file or name of a recipe."""
+    return (not file_or_text or any(letter.isspace() for letter in file_or_text)) and not Path(file_or_text).is_file()
 
 
 def _cell(value: object) -> str:

@@ -92,7 +92,7 @@ def entity_columns(stream: Stream) -> Iterator[pa.RecordBatch]:
 
 
 def triple_columns(stream: Stream) -> Iterator[pa.RecordBatch]:
-    for after, upto, relations in _spans(stream):
+    for after, upto, relations in spans(stream):
         span = {"after": after, "upto": upto}
         if relations > TRIPLES_READ:
             yield from _batches(stream(TRIPLE_ROWS, span))
@@ -100,7 +100,7 @@ def triple_columns(stream: Stream) -> Iterator[pa.RecordBatch]:
             yield from _unpacked(stream(TRIPLE_RANGE, span), TRIPLE_COLUMNS, _TRIPLE_SHARED)
 
 
-def _spans(stream: Stream) -> Iterator[tuple[str, str, int]]:
+def spans(stream: Stream) -> Iterator[tuple[str, str, int]]:
     """Ranges of ids of heads, by the index, with how many relations leave them: at most TRIPLES_READ, or one head's."""
     after = upto = ""
     held = 0

@@ -15,13 +15,14 @@ from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
-from kgstore import merge
+from kgstore import merge, neo4j_recipe
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
 from kgstore.neo4j_bulk import BulkWrite, gathered
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.neo4j_foreign import foreign
 from kgstore.neo4j_packed import entity_columns, triple_columns
 from kgstore.neo4j_retract import retract
+from kgstore.plain_recipe import plain_recipe
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, triples_of
 from kgstore.search import GOOD_ENOUGH, closeness, words_of
 from kgstore.values import (
@@ -505,7 +506,20 @@ class Neo4jStore:
     def recipe_columns(
         self, cypher: str, parameters: Mapping[str, object] | None = None, since: Extent | None = None
     ) -> Iterator[pa.RecordBatch]:
-        return self.columns(cypher, parameters)
+        plain, given = plain_recipe(cypher), parameters or {}
+        if plain is None or neo4j_recipe.PARAMETERS & given.keys():
+            yield from self.columns(cypher, parameters)
+            return
+        self._driver.plan(cypher, parameters)
+        types = None if since is None else self._grown(since, plain.types)
+        if types is None or types:
+            yield from neo4j_recipe.recipe_columns(self._driver.stream, plain, given, types)
+
+    def _grown(self, since: Extent, types: Collection[str]) -> list[str]:
+        """Relation types of which there are more than there were then; of `types`, if any are given."""
+        counts = self._count_types().items()
+        grown = [type_ for type_, many in counts if many > since.types.get(type_, (0, 0))[0]]
+        return [type_ for type_ in grown if not types or type_ in types]
 
     def _packed(
         self, cypher: str, names: Sequence[str], parameters: Mapping[str, object] | None

@@ -64,6 +64,11 @@ def plain_recipe(cypher: str) -> PlainRecipe | None:
     return recipe if {recipe.end_of("head"), recipe.end_of("tail")} == {start, end} else None
 
 
+def first_rows(cypher: str, many: int) -> str:
+    """The recipe with a limit, if it is plain, so that a store need not find all rows to give some."""
+    return cypher if plain_recipe(cypher) is None else f"{cypher.rstrip().rstrip(';')}\nLIMIT {many}"
+
+
 class _Reading:
     """A query, read from the left; what is read is gone."""
 

@@ -70,6 +70,7 @@ def read_population(
 
     With `since` it need not give what was there at that moment, and may return nothing.
     """
+    recipe.require_store(store.uri)
     relations, sources = _Names(), _Names()
     columns: dict[str, list[np.ndarray]] = {
         name: [] for name in ("head", "relation", "tail", "weight", "split", "source")

@@ -1,8 +1,14 @@
 """Sampling recipes: Cypher that says which triples are to be learnt from.
 
-A recipe returns the columns `head`, `relation` and `tail`, and may return `weight` and `split`. Ends are entity ids;
-`relation` is a type of the catalogue, or the words of a COMMON_TYPE relation. Comments at its top say what it is for;
-a line `// param NAME = JSON` there gives a parameter its default. The built-in ones stand in queries/.
+A recipe returns the columns `head`, `relation` and `tail`, and may return `weight`, `split` and `source`. Ends are
+entity ids; `relation` is a type of the catalogue, or the words of a COMMON_TYPE relation; `source` is a name, or a list
+of names of which the first counts. Comments at its top say what it is for, and some of them mean more:
+
+    // param NAME = JSON               the default of a parameter
+    // param NAME = JSON in [JSON, ...]    ... which takes no other values than these
+    // store neo4j                     runs on that kind of store only (or: embedded)
+
+The built-in ones stand in queries/.
 """
 
 from __future__ import annotations
@@ -12,12 +18,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kgstore.errors import QueryRefused
 
 QUERIES = Path(__file__).resolve().parent.parent / "queries"
 
-_DEFAULT = re.compile(r"//\s*param\s+(\w+)\s*=\s*(.*)")
+#: The kinds of stores that a recipe can ask for.
+STORES = ("embedded", "neo4j")
+
+_DEFAULT = re.compile(r"^//\s*param\s+(\w+)\s*=\s*(.*?)(?:\s+in\s+(\[.*\]))?\s*$", re.MULTILINE)
+_STORE = re.compile(r"^//\s*store\s+(\S+)\s*$", re.MULTILINE)
 _LITERAL_OR_COMMENT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
 
@@ -39,6 +50,30 @@ class Recipe:
         for name in sorted(used):
             if name not in self.parameters:
                 raise QueryRefused(f"Recipe {self.name} needs its parameter {name!r}: add --param {name}=VALUE.")
+        for match in _DEFAULT.finditer(self.cypher):
+            allowed = _json(self.name, match[1], match[3]) if match[3] else [self.parameters.get(match[1])]
+            if match[1] in used and self.parameters[match[1]] not in allowed:
+                raise QueryRefused(
+                    f"Parameter {match[1]!r} of recipe {self.name} is {self.parameters[match[1]]!r} and must be one of "
+                    f"{match[3]}."
+                )
+        if self.store not in ("", *STORES):
+            raise QueryRefused(f"Recipe {self.name} is for the store {self.store!r}; known are {', '.join(STORES)}.")
+
+    @property
+    def store(self) -> str:
+        """The kind of store that the recipe is written for; "" for any."""
+        found = _STORE.search(self.cypher)
+        return found[1] if found else ""
+
+    def require_store(self, uri: str) -> None:
+        """Raises QueryRefused where the recipe is written for the other kind of store."""
+        kind = STORES["://" in uri]
+        if self.store not in ("", kind):
+            raise QueryRefused(
+                f"Recipe {self.name} is written for a store of the kind {self.store}, and {uri} is {kind}; take "
+                "another recipe or another store."
+            )
 
 
 def load_recipe(name_or_path: str | Path, parameters: Mapping[str, object] | None = None) -> Recipe:
@@ -77,10 +112,11 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, object]:
 
 
 def _defaults(name: str, cypher: str) -> dict[str, object]:
-    defaults: dict[str, object] = {}
-    for match in _DEFAULT.finditer(cypher):
-        try:
-            defaults[match[1]] = json.loads(match[2])
-        except json.JSONDecodeError as error:
-            raise QueryRefused(f"The default of {match[1]!r} in {name} is no JSON: {match[2]!r}.") from error
-    return defaults
+    return {match[1]: _json(name, match[1], match[2]) for match in _DEFAULT.finditer(cypher)}
+
+
+def _json(recipe: str, parameter: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise QueryRefused(f"The default of {parameter!r} in {recipe} is no JSON: {text!r}.") from error

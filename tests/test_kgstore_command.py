@@ -81,8 +81,8 @@ def test_a_projection_is_written(path: Path, tmp_path: Path) -> None:
         (("query", "MATCH (e) RETURN $x", "--store", "PATH"), "$x"),
         (("query", "MATCH (e) RETURN 1", "--param", "x", "--store", "PATH"), "NAME=VALUE"),
         (("query", "MATCH (e) RETURN 1", "--rows", "0", "--store", "PATH"), "above 0"),
-        (("project", "--recipe", os.devnull, "--out", "x", "--store", "PATH"), "recipe"),
-        (("project", "--recipe", "nothing", "--out", "x", "--store", "PATH"), "recipe"),
+        (("project", os.devnull, "--out", "x", "--store", "PATH"), "recipe"),
+        (("project", "nothing", "--out", "x", "--store", "PATH"), "recipe"),
     ],
 )
 def test_a_wrong_call_ends_with_a_sentence_and_status_2(path: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from kgstore import COMMON_TYPE, Entity, GraphStore, Relation, Triple, relation_
 from kgstore.errors import BadProjection, QueryRefused, UnknownEntity
 from kgstore.images import ImageRoots
 from kgstore.projecting import project, projection_for
-from kgstore.projection import Projection, open_projection
+from kgstore.projection import ARRAYS, Projection, open_projection
 from kgstore.recipes import Recipe, built_in_recipes, load_recipe, parse_parameters
 from kgstore.values import KINDS
 from tests.sampling_graph import Graph, random_graph
@@ -113,21 +113,75 @@ def test_predictions_come_in_by_their_decision(loaded: GraphStore, graph: Graph,
 
 def test_every_built_in_recipe_runs_and_filters(loaded: GraphStore, graph: Graph, tmp_path: Path) -> None:
     seed = graph.triples[0].head
-    seeds = {t.tail if t.head == seed else t.head for t in graph.learnt if seed in (t.head, t.tail)} | {seed}
+    near = around(graph, {seed})
     pictured = {entity.id for entity in graph.entities if entity.images}
-    cases: dict[str, tuple[dict[str, object], Callable[[Triple], bool]]] = {
-        "all": ({}, lambda t: True),
-        "types": ({"types": ["IS_A"], "least_weight": 0.5}, lambda t: t.type == "IS_A" and t.weight >= 0.5),
-        "source": ({"source": "s"}, lambda t: t.origin == "asserted"),
-        "multimodal": ({}, lambda t: t.head in pictured or t.tail in pictured),
-        "ego": ({"seeds": [seed]}, lambda t: t.head in seeds or t.tail in seeds),
-    }
-    assert sorted(cases) == built_in_recipes()
-    for name, (parameters, wanted) in cases.items():
+    cases: list[tuple[str, dict[str, object], Callable[[Triple], bool]]] = [
+        ("all", {}, lambda t: True),
+        ("all", {"predicted": []}, lambda t: t.origin == "asserted"),
+        ("types", {"types": ["IS_A"]}, lambda t: t.type == "IS_A"),
+        ("weight", {"least": 0.5}, lambda t: t.weight >= 0.5),
+        ("source", {"source": "s"}, lambda t: t.origin == "asserted"),
+        ("multimodal", {}, lambda t: t.head in pictured or t.tail in pictured),
+        ("ego", {"seeds": [seed], "depth": 1}, lambda t: seed in (t.head, t.tail)),
+        ("ego", {"seeds": [seed]}, lambda t: t.head in near or t.tail in near),
+        ("ego", {"seeds": [seed], "depth": 3}, lambda t: bool({t.head, t.tail} & around(graph, near))),
+    ]
+    assert sorted({name for name, _, _ in cases} | {"held-out"}) == built_in_recipes()
+    for name, parameters, wanted in cases:
         projection = project(loaded, load_recipe(name, parameters), tmp_path / name)
         ids = projection.entity_ids(range(projection.entity_count))
         got = {(ids[h], ids[t]) for h, t in zip(projection.head, projection.tail, strict=True)}
-        assert got == {(t.head, t.tail) for t in graph.learnt if wanted(t)}, name
+        assert got == {(t.head, t.tail) for t in graph.learnt if wanted(t)}, (name, parameters)
+    held_out = project(loaded, load_recipe("held-out"), tmp_path / "held-out")
+    assert held_out.edge_count == sum(t.split != "train" for t in graph.triples)
+
+
+def around(graph: Graph, some: set[str]) -> set[str]:
+    """These entities and those that training facts join to them."""
+    return some | {end for t in graph.learnt if {t.head, t.tail} & some for end in (t.head, t.tail)}
+
+
+def test_a_projection_says_who_asserts_an_edge(loaded: GraphStore, graph: Graph, tmp_path: Path) -> None:
+    twice = Triple("s:x", "IS_A", "s:0", sources=("first", "second"))
+    loaded.write([Entity("s:x")], [twice, Triple("s:x", "B", "s:0")])
+    projection = project(loaded, load_recipe("all"), tmp_path / "p")
+    assert projection.sources == ("", "first", "s")
+    by_edge = dict(zip(zip(projection.head, projection.relation, strict=True), projection.source, strict=True))
+    own = int(projection.numbers(["s:x"])[0])
+    types = [relation.type for relation in projection.relations]
+    assert projection.sources[by_edge[own, types.index("IS_A")]] == "first"
+    assert projection.sources[by_edge[own, types.index("B")]] == ""
+    assert (projection.source == 2).sum() == projection.edge_count - 2
+    named = project(loaded, load_recipe("source", {"source": "second"}), tmp_path / "q")
+    assert (named.sources, named.edge_count) == (("second",), 1)
+
+
+def test_a_recipe_that_is_not_plain_gives_the_same_as_one_that_is(loaded: GraphStore, tmp_path: Path) -> None:
+    recipe = load_recipe("all")
+    plain = project(loaded, recipe, tmp_path / "plain")
+    by_way_of = recipe.cypher.replace("RETURN", "WITH h, r, t RETURN")
+    whole = project(loaded, Recipe("mine", by_way_of, recipe.parameters), tmp_path / "w")
+    assert_same_arrays(plain, whole, ARRAYS)
+    quoted = load_recipe("all", {"splits": ["train", "it's"]})
+    assert_same_arrays(plain, project(loaded, quoted, tmp_path / "q"), ARRAYS)
+
+
+def assert_same_arrays(one: Projection, other: Projection, names: Sequence[str]) -> None:
+    for name in names:
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+    assert one.entity_ids(range(one.entity_count)) == other.entity_ids(range(other.entity_count))
+    assert (one.relations, one.sources) == (other.relations, other.sources)
+
+
+def test_a_recipe_may_be_for_one_kind_of_store(loaded: GraphStore, tmp_path: Path) -> None:
+    cypher = "// store {}\nMATCH (h:Entity)-[r]->(t:Entity) RETURN h.id AS head, type(r) AS relation, t.id AS tail"
+    kind = "neo4j" if "://" in loaded.uri else "embedded"
+    other = {"neo4j": "embedded", "embedded": "neo4j"}[kind]
+    assert project(loaded, Recipe("mine", cypher.format(kind)), tmp_path / "p").edge_count
+    with pytest.raises(QueryRefused, match=f"of the kind {other}"):
+        project(loaded, Recipe("mine", cypher.format(other)), tmp_path / "p")
+    with pytest.raises(QueryRefused, match="'mysql'; known are"):
+        Recipe("mine", cypher.format("mysql"))
 
 
 def test_contains_answers_for_every_combination(loaded: GraphStore, tmp_path: Path) -> None:
@@ -232,6 +286,8 @@ def test_parameters_of_a_recipe_are_checked_before_it_runs(tmp_path: Path) -> No
         load_recipe("all", {"split": "test"})
     with pytest.raises(QueryRefused, match="--param seeds"):
         load_recipe("ego")
+    with pytest.raises(QueryRefused, match="one of \\[1, 2, 3\\]"):
+        load_recipe("ego", {"seeds": [], "depth": 4})
     with pytest.raises(QueryRefused, match="one of all"):
         load_recipe("al")
     assert Recipe("mine", "RETURN '$5 $each' AS a // $b\n").parameters == {}
