@@ -12,6 +12,8 @@ from kgstore.values import COMMON_TYPE, Entity, Relation, Triple, relation_text
 
 #: So many relation types are no relations any more but a column of something else.
 MOST_TYPES = 2000
+#: So many entities are remembered, a few hundred megabytes of them.
+MOST_REMEMBERED = 2**20
 
 
 class Fact(NamedTuple):
@@ -27,13 +29,19 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Texts:
-    """Words for entities and relations, by what the source calls them. `lemmas` stand between commas."""
+    """Words for entities and relations, by what the source calls them; all lemmas of an entity are one text."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     lemmas: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     relations: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, key: str) -> tuple[str, ...]:
+        """All words for an entity, its name first; lemmas stand between commas."""
+        lemmas = [lemma.strip() for lemma in self.lemmas.get(key, "").split(",")]
+        told = (self.names.get(key, ""), *lemmas, self.texts.get(key, ""), *self.more.get(key, ()))
+        return tuple(dict.fromkeys(filter(None, told)))
 
     def unused(self, entities: set[str]) -> Iterator[Skipped]:
         """The words of entities that are not among these."""
@@ -70,7 +78,8 @@ def fact_records(
 
     `types` are those of facts before these. If these are all facts, words of other entities are counted.
     """
-    entities: set[str] = set()
+    entities: set[str] = set()  # those that need not be given again; forgotten now and then, since twice does no harm
+    described: set[str] = set()
     told: set[str] = set()
     types = types or RelationTypes()
     for fact in facts:
@@ -82,7 +91,11 @@ def fact_records(
             continue
         for key in (fact.head, fact.tail):
             if key not in entities:
+                if len(entities) == MOST_REMEMBERED:
+                    entities.clear()
                 entities.add(key)
+                if texts.of(key):
+                    described.add(key)
                 yield _entity(key, naming, texts)
         type_ = types.of(fact.relation)
         if type_ not in told:
@@ -103,16 +116,15 @@ def fact_records(
             split=fact.split,
         )
     if all_of_them:
-        yield from texts.unused(entities)
+        yield from texts.unused(described)
 
 
 def _entity(key: str, naming: Naming, texts: Texts) -> Entity:
-    name, text = texts.names.get(key, ""), texts.texts.get(key, "")
-    lemmas = [lemma.strip() for lemma in texts.lemmas.get(key, "").split(",") if lemma.strip()]
-    told = tuple(dict.fromkeys(words for words in (name, *lemmas, text, *texts.more.get(key, ())) if words))
+    told = texts.of(key)
     plain = key if naming.prefix else key.partition(":")[2]
     spoken = words_of(plain)
-    shown = name or next(iter(lemmas), "") or text.partition(",")[0] or (spoken if is_iri(plain) else plain)
+    named = texts.names.get(key) or texts.lemmas.get(key, "").partition(",")[0].strip()
+    shown = named or texts.texts.get(key, "").partition(",")[0] or (spoken if is_iri(plain) else plain)
     # A key in words is a text itself: a model must have something to read.
     described = told or ((spoken,) if naming.prefix else ())
     return Entity(naming.id(key), naming.kind, shown, described, sources=(naming.source,))

@@ -21,6 +21,7 @@ def texts_beside(options: argparse.Namespace, folder: Path) -> tuple[Texts, tupl
     given: list[Path | None] = [options.names, options.lemmas, options.texts, options.relation_texts]
     files = [_found(folder, file) if file else None for file in given]
     names, lemmas, texts, relations = ({} if file is None else read_table(file) for file in files)
+    names = {key: name.replace("_", " ") for key, name in names.items()}  # Freebase's names are written Gary_Rydstrom
     return Texts(names, lemmas, texts, relations), tuple(file for file in files if file)
 
 

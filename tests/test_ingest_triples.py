@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import facts
 from ingest.facts import MOST_TYPES, Texts
 from ingest.records import BadSource, DataSet, Record, Skipped
 from ingest.tables import Columns
-from ingest.triples import Table, read_triples
+from ingest.triples import Table, add_options, from_options, read_triples
 from kgstore.values import COMMON_TYPE, Entity, Relation, Triple
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -317,6 +319,31 @@ def test_ids_can_begin_with_another_name(tmp_path: Path) -> None:
     data = read_triples(path, Table("wn9", Columns("1", "2", "3"), ids="wn"))
     (triple,) = _triples(data)
     assert (triple.head, triple.tail, triple.sources) == ("wn:n02103406", "wn:n02084071", ("wn9",))
+
+
+def test_the_flags_say_what_the_columns_and_the_words_beside_are(tmp_path: Path) -> None:
+    path = _file(tmp_path, "t.tsv", "/m/1\tof\t/m/2\n")
+    _file(tmp_path, "mid2name.txt", "/m/1\tGary_Rydstrom\n/m/9\tnobody\n")
+    parser = ArgumentParser()
+    add_options(parser)
+    data = from_options(parser.parse_args(["--path", str(path), "--source", "fb", "--names", "mid2name.txt"]))
+    assert _entities(data)["fb:/m/1"].texts == ("Gary Rydstrom",)
+    assert _skipped(data) == {"names of an entity that no row has": 1}
+    assert [file.name for file in data.files] == ["t.tsv", "mid2name.txt"]
+    for wrong, sentence in ((["--delimiter", "pipe"], "--delimiter is one of"), (["--ids", "a:b"], "neither : nor /")):
+        with pytest.raises(BadSource, match=sentence):
+            from_options(parser.parse_args(["--path", str(path), "--source", "fb", *wrong]))
+
+
+def test_entities_that_were_forgotten_come_again_and_nothing_else_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(tmp_path, "t.tsv", "a\tr\tb\nb\tr\tc\na\tr\tc\n")
+    data = read_triples(path, Table("s"), Texts(names={"a": "A", "x": "X"}))
+    before = _entities(data), _triples(data), _skipped(data)
+    monkeypatch.setattr(facts, "MOST_REMEMBERED", 1)
+    assert (_entities(data), _triples(data), _skipped(data)) == before
+    assert before[2] == {"names of an entity that no row has": 1}
 
 
 @pytest.mark.parametrize("header", [False, True])
