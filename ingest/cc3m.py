@@ -52,8 +52,9 @@ def read_cc3m(tables: list[Path], pictures: Path | None, asked: Asked) -> DataSe
     if len({folder.parent for folder in folders}) > 1:
         raise BadSource("The pictures of these tables lie under different folders: load one table at a time.")
     path = tables[0] if len(tables) == 1 else tables[0].parent
-    source = source_of(asked, path, files[0][1].parent, sorted(folders))
-    return DataSet(source, partial(_records, files, asked.source), files=tuple(file for file, _, _ in files))
+    source = source_of(asked, path, files[0][1].parent)
+    read = (*(file for file, _, _ in files), *sorted(folders))  # a picture that is missing may come later
+    return DataSet(source, partial(_records, files, asked.source), files=read)
 
 
 def _records(files: list[tuple[Path, Path, str]], source: str) -> Iterator[Record]:

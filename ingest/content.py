@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def content_of(data: DataSet, mark: Source | None = None, *, progress: bool = Tr
     if not data.files:
         return Content("")
     try:
-        sizes = [file.stat().st_size for file in data.files]
+        sizes = [0 if file.is_dir() else file.stat().st_size for file in data.files]
         with tqdm(
             total=sum(sizes), desc="comparing the files", unit="B", unit_scale=True, leave=False, disable=not progress
         ) as bar:
@@ -79,7 +80,14 @@ def _others(files: Sequence[Path], bar: tqdm[Any]) -> str:
 
 
 def _pieces(file: Path, cut: int = 0) -> Iterator[bytes]:
-    """The bytes of a file, one piece ending at `cut`."""
+    """The bytes of a file, one piece ending at `cut`; of a folder the names and sizes of the files below it."""
+    if file.is_dir():
+        for folder, folders, names in os.walk(file):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                yield os.fsencode(f"{path.relative_to(file)} {path.stat().st_size}\n")
+        return
     with file.open("rb") as stream:
         while piece := stream.read(min(_PIECE, cut - stream.tell()) if stream.tell() < cut else _PIECE):
             yield piece

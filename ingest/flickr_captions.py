@@ -48,7 +48,7 @@ def read_flickr(file: Path, pictures: Path | None, asked: Asked) -> DataSet:
     folder = picture_folder(pictures or usual, file)
     lists = _split_lists(file.parent)
     records = partial(_records, file, folder, _splits(lists), asked)
-    return DataSet(source_of(asked, file, folder.parent, [folder]), records, files=(file, *lists))
+    return DataSet(source_of(asked, file, folder.parent), records, files=(file, *lists, folder))
 
 
 def _split_lists(folder: Path) -> dict[Path, str]:

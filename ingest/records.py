@@ -54,8 +54,8 @@ class DataSet:
     """A source that can be read from the start any number of times, with the same records in the same order.
 
     `source.done` and what follows it is not the loader's business. `total` counts the records where that is known
-    beforehand. `files` are those whose bytes decide the records (annotations, not pictures), in a fixed order: while
-    they and `format` stay, a load that ended is not read again; without files it is always. `format` is raised when a
+    beforehand. `files` are those whose bytes decide the records (annotations, not pictures), and folders of which it
+    matters what they hold, in a fixed order: while they and `format` stay, a load that ended is not read again; without files it is always. `format` is raised when a
     loader comes to make other records of the same bytes. `blocks`, where a loader has it, gives the same records as
     columns.
 

@@ -222,6 +222,15 @@ def test_an_unchanged_file_is_read_again_for_other_options_pictures_or_a_newer_l
     assert not load(store, replace(_lines(file), **change), progress=False).unchanged
 
 
+def test_a_folder_that_matters_has_changed_when_a_file_came(store: GraphStore, file: Path, tmp_path: Path) -> None:
+    (folder := tmp_path / "pictures").mkdir()
+    data = replace(_lines(file), files=(file, folder))
+    load(store, data, progress=False)
+    assert load(store, data, progress=False).unchanged
+    (folder / "new.png").touch()
+    assert not load(store, data, progress=False).unchanged
+
+
 def test_a_file_that_moved_is_recognised(store: GraphStore, file: Path) -> None:
     load(store, _lines(file), progress=False)
     moved = file.rename(file.with_name("moved.txt"))
