@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,10 +80,8 @@ def captioned(pictures: Iterable[Captioned], roots: ImageRoots, source: str) -> 
             yield Triple(caption, "CAPTION_OF", image, sources=(source,), split=picture.split)
 
 
-def source_of(asked: Asked, path: Path, root: Path, pictures: Collection[Path]) -> Source:
-    """The source of a data set. Which pictures there are decides the records, and no file of captions tells it."""
-    listed = [(folder.name, _listing(folder)) for folder in pictures]
-    return data_source(asked.source, path, (sorted(asked.only), asked.split, listed), image_root=str(root))
+def source_of(asked: Asked, path: Path, root: Path) -> Source:
+    return data_source(asked.source, path, (sorted(asked.only), asked.split), image_root=str(root))
 
 
 def picture_folder(folder: Path | None, beside: Path) -> Path:
@@ -94,23 +90,6 @@ def picture_folder(folder: Path | None, beside: Path) -> Path:
     if not folder.is_dir():
         raise BadSource(f"{folder} is no folder: say where the pictures are with --pictures DIR.")
     return folder.resolve()
-
-
-def _listing(folder: Path) -> str:
-    """A digest of the names and sizes of all files below a folder."""
-    digest = hashlib.sha256()
-    for line in _files(folder):
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
-
-
-def _files(folder: Path, below: str = "") -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry), f"{below}{entry.name}/")
-            else:
-                yield f"{below}{entry.name} {entry.stat(follow_symlinks=False).st_size}\n"
 
 
 def _is_web_page(roots: ImageRoots, reference: str) -> bool:

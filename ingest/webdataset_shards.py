@@ -40,8 +40,8 @@ def read_shards(shards: list[Path], root: Path, asked: Asked) -> DataSet:
             splits[shard] = asked.split or split
     if not splits:
         raise BadSource(f"{root} holds no shards of {', '.join(asked.only)}: leave --only out.")
-    # Shards are no `files`: to hash gigabytes of pictures costs more than to read the captions between them again.
-    return DataSet(source_of(asked, root, root, []), partial(_records, splits, root, asked.source))
+    # The folder and not the shards: to hash gigabytes of pictures costs more than to read the captions between them.
+    return DataSet(source_of(asked, root, root), partial(_records, splits, root, asked.source), files=(root,))
 
 
 def _records(splits: dict[Path, str], root: Path, source: str) -> Iterator[Record]:

@@ -183,12 +183,11 @@ def read_wordnet_images(
         raise BadSource("Open English WordNet meets pictures only by the map of its synsets: --ili ili-map-pwn30.tab.")
     source = source or ("imagenet" if shown else "wordnet")
     root = str(files.pictures.resolve()) if shown and files.pictures else ""
-    # Which pictures there are decides the records, and no file tells it.
-    listed = hashlib.sha256(repr(pictures).encode()).hexdigest()
     texts = [*files.tables, *files.prolog, *chain.from_iterable(map(yaml_files, files.yaml)), *([ili] if ili else [])]
-    options = (choice, [file.name for file in texts], listed)
+    options = (choice, [file.name for file in texts])
     records = partial(_records, files, pictures, source, choice)
-    return DataSet(data_source(source, path, options, image_root=root), records, files=tuple(texts))
+    read = (*texts, Path(root)) if root else tuple(texts)
+    return DataSet(data_source(source, path, options, image_root=root), records, files=read)
 
 
 def _found(path: Path, wordnet: Collection[Path], ili: Path | None) -> Files:

@@ -16,8 +16,10 @@ from PIL import Image
 
 from ingest.captioned import Asked
 from ingest.captions import add_options, from_options
+from ingest.load import load
 from ingest.records import BadSource, DataSet, Record, Skipped
 from ingest.webdataset_shards import read_shards, shard_files
+from kgstore import GraphStore
 from kgstore.errors import BadImage
 from kgstore.images import ImageRoots, open_picture
 from kgstore.values import Entity, Triple
@@ -158,6 +160,14 @@ def test_the_words_of_a_path_give_the_split(tmp_path: Path) -> None:
     assert len(_entities(_read(tmp_path, Asked("cc", frozenset({"valid"}))))) == 2
     with pytest.raises(BadSource, match="leave --only out"):
         read_shards([tmp_path / "test" / "0.tar"], tmp_path, Asked("cc", frozenset({"train"})))
+
+
+def test_shards_that_were_loaded_are_recognised_without_reading_them(embedded: GraphStore, tmp_path: Path) -> None:
+    _shard(tmp_path / "shards" / "00000.tar", DIRTY)
+    assert load(embedded, _read(tmp_path / "shards"), progress=False).written.new_entities == 6
+    assert load(embedded, _read(tmp_path / "shards"), progress=False).unchanged
+    _shard(tmp_path / "shards" / "00001.tar", DIRTY[:2])
+    assert load(embedded, _read(tmp_path / "shards"), progress=False).written.new_entities == 2
 
 
 def test_long_names_are_found_too(tmp_path: Path) -> None:

@@ -414,10 +414,13 @@ def test_a_flat_folder_is_read_by_the_names_of_its_files(tmp_path: Path) -> None
     assert _skipped(data) == {"pictures without a wnid": 1}
 
 
-def test_another_picture_in_the_folder_makes_another_mark(pictures: Path) -> None:
-    before = read_wordnet_images(pictures).source.path
+def test_another_picture_in_the_folder_is_loaded(embedded: GraphStore, pictures: Path) -> None:
+    load(embedded, read_wordnet_images(pictures), progress=False)
+    assert load(embedded, read_wordnet_images(pictures), progress=False).unchanged
     _picture(pictures / "train" / CAT / "images" / f"{CAT}_9.JPEG")
-    assert read_wordnet_images(pictures).source.path != before
+    again = load(embedded, read_wordnet_images(pictures), progress=False)
+    assert (again.written.new_entities, again.written.new_triples) == (1, 1)
+    assert len(embedded.entity(f"wn:{CAT}").images) == 4
 
 
 @pytest.mark.parametrize(
