@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from tqdm import tqdm
 
-from ingest.pictures import what_is_wrong
+from ingest.pictures import MISSING, what_is_wrong
 from ingest.report import EXAMPLES, Report
 from ingest.staging import Left, Staging
 from kgstore.images import ImageRoots
@@ -83,6 +83,8 @@ def check_pictures(
                 staging.ask("INSERT INTO bad_picture SELECT unnest($files), unnest($reasons)", found)
     for source in sorted(source for source, away in elsewhere.items() if away):
         report.notes.append(f"the pictures of {source} were not looked at: their folder is not here")
+    if staging.ask("SELECT count(*) FROM bad_picture WHERE reason = $reason", {"reason": MISSING})[0][0]:
+        report.notes.append("pictures that come later are taken by --verify")
     if staging.ask("SELECT count(*) FROM bad_picture")[0][0]:
         staging.ask(BAD_PICTURES)
         for reason, count in staging.ask(COUNT_BAD):

@@ -86,7 +86,9 @@ class Report:
         for what, found in self.gone.items():
             kept = "" if self.retracted else ", kept in the graph (--prune removes them)"
             yield from _told(f"gone from the source: {found.count} {what}{kept}", found)
-        if self.retracted is not None:
+        if self.amended and not self.differing and not self.gone and new == Written():
+            yield "  the graph holds every record as the source says it"
+        if self.retracted is not None and self.gone:
             yield from _retraction(self.retracted)
         for note in self.notes:
             yield f"  {note}"
@@ -94,6 +96,8 @@ class Report:
     def write(self, file: Path) -> None:
         """The report as JSON. Raises BadSource when the file cannot be written."""
         content = {"used": self.used} | asdict(self)
+        if self.retracted is not None:
+            content["retracted"]["tied"] = asdict(Finding(len(self.retracted.tied), [*self.retracted.tied[:EXAMPLES]]))
         try:
             file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as error:
