@@ -30,7 +30,7 @@ class LadybugEngine:
     def __init__(self, path: Path, *, read_only: bool = False, memory: int | None = None) -> None:
         self.path = path
         self.read_only = read_only
-        self._memory = memory or default_memory()
+        self.memory = memory or default_memory()
         self._database: Any = None
         self.open()
 
@@ -39,7 +39,7 @@ class LadybugEngine:
             self._database = ladybug.Database(
                 str(self.path),
                 read_only=self.read_only,
-                buffer_pool_size=self._memory,
+                buffer_pool_size=self.memory,
                 checkpoint_threshold=CHECKPOINT_BYTES,
             )
             self._connection = ladybug.Connection(self._database)
@@ -95,6 +95,28 @@ class LadybugEngine:
             self.open()
             raise
 
+    def copy(self, cypher: str) -> None:
+        """A COPY as a transaction of its own: all or nothing, and compressed (see kgstore.ladybug_bulk)."""
+        try:
+            self.run(cypher)
+        except BaseException:
+            self.close()
+            self.open()
+            raise
+
+    @contextmanager
+    def larger(self, memory: int) -> Iterator[None]:
+        """Meanwhile the database is open with more memory, at most most of the machine's."""
+        usual, self.memory = self.memory, min(memory, _machine_memory() * 3 // 4)
+        self.close()
+        self.open()
+        try:
+            yield
+        finally:
+            self.memory = usual
+            self.close()
+            self.open()
+
     def checkpoint(self) -> None:
         self.run("CHECKPOINT")
 
@@ -116,7 +138,11 @@ class LadybugEngine:
 
 def default_memory() -> int:
     """A quarter of the machine's memory, at most 4 GiB: the database's own default is most of it."""
-    return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4, 4 * 2**30)
+    return min(_machine_memory() // 4, 4 * 2**30)
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _translated(error: Exception) -> KgError:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from kgstore import merge
 from kgstore.errors import StoreUnavailable, UnknownEntity
 from kgstore.guard import require_reading
+from kgstore.ladybug_bulk import BulkWrite, read_ahead
 from kgstore.ladybug_cypher import for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_reader import LadybugReader
@@ -112,8 +113,8 @@ SET_SOURCE = (
 REVISION = "MATCH (g:Graph) RETURN g.id, g.revision, g.entity_revision, g.change_revision"
 FIRST_REVISION = "CREATE (:Graph {id: $id, revision: 0, entity_revision: 0, change_revision: 0})"
 SET_REVISION = (
-    "MATCH (g:Graph) SET g.revision = g.revision + 1, g.entity_revision = g.entity_revision + $entities, "
-    "g.change_revision = CASE WHEN $changed THEN g.revision + 1 ELSE g.change_revision END"
+    "MATCH (g:Graph) SET g.change_revision = CASE WHEN $changed THEN g.revision + 1 ELSE g.change_revision END, "
+    "g.revision = g.revision + 1, g.entity_revision = g.entity_revision + $entities"
 )
 
 PICTURES = (
@@ -192,7 +193,7 @@ class LadybugStore:
                 f"{self._path} was made by an earlier version, whose relations had no text: load its sources anew into "
                 "another file."
             )
-        self._tables = {name for (name,) in self._run(RELATION_TABLES)}
+        self._tables = self._relation_tables()
 
     def _run(self, cypher: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         with self._using:
@@ -213,7 +214,7 @@ class LadybugStore:
             written = self._write_entities(distinct)
             for type_, group in merge.by_type(keyed.values()).items():
                 written += self._write_triples(type_, merge.triple_change(self._known_triples(type_, group), group))
-            catalogue = self._write_relations(relations, keyed)
+            catalogue = self._write_relations(relations, (key.type for key in keyed))
             marked = source is not None and self._write_source(source)
             self._revise(written, catalogue or marked)
         return written
@@ -225,10 +226,22 @@ class LadybugStore:
         relations: Sequence[Relation] = (),
         source: Source | None = None,
     ) -> Written:
-        made = [entity for batch in entities for entity in entities_of(column_rows(batch))]
-        return self.write(
-            made, [triple for batch in triples for triple in triples_of(column_rows(batch))], relations, source
-        )
+        entities, triples, few = read_ahead(entities, triples)
+        if few:
+            made = [entity for batch in entities for entity in entities_of(column_rows(batch))]
+            between = [triple for batch in triples for triple in triples_of(column_rows(batch))]
+            return self.write(made, between, relations, source)
+        with self._alone(), BulkWrite(self._engine, self._tables) as bulk:
+            written = bulk.read(entities, triples)
+            with self._engine.transaction():
+                # First of all: a graph that a killed write leaves is not taken for the one before.
+                catalogue = self._write_relations(relations, bulk.types)
+                self._revise(written, catalogue)
+            bulk.write()
+            with self._engine.transaction():
+                marked = source is not None and self._write_source(source)
+                self._revise(written, marked)
+        return written
 
     def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
         with self._change():
@@ -258,7 +271,7 @@ class LadybugStore:
             written = Written()
             for type_, group in merge.by_type(keyed.values()).items():
                 written += self._write_triples(type_, merge.proposal_change(self._known_triples(type_, group), group))
-            catalogue = self._write_relations((), keyed)
+            catalogue = self._write_relations((), (key.type for key in keyed))
             self._revise(written, catalogue)
         return written
 
@@ -277,16 +290,22 @@ class LadybugStore:
     @contextmanager
     def _change(self) -> Iterator[None]:
         """One transaction, alone with the file."""
+        with self._alone(), self._engine.transaction():
+            yield
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         with self._changing, self._using:
             if self._reader is not None:
                 self._reader.rest()
-            tables = set(self._tables)
             try:
-                with self._engine.transaction():
-                    yield
+                yield
             except BaseException:
-                self._tables = tables
+                self._tables = self._relation_tables()
                 raise
+
+    def _relation_tables(self) -> set[str]:
+        return {name for (name,) in self._engine.run(RELATION_TABLES)}
 
     def _require_ends(self, triples: Iterable[TripleKey], entities: Collection[str]) -> None:
         ends = dict.fromkeys(end for key in triples for end in (key.head, key.tail) if end not in entities)
@@ -342,10 +361,10 @@ class LadybugStore:
             compare("relations", len(change.changed), done)
         return Written(new_triples=len(change.new), changed_triples=len(change.changed))
 
-    def _write_relations(self, relations: Sequence[Relation], triples: Iterable[TripleKey]) -> bool:
+    def _write_relations(self, relations: Sequence[Relation], types: Iterable[str]) -> bool:
         texts = {relation.type: relation.text for relation in reversed(relations)}
-        for key in triples:
-            texts.setdefault(key.type, relation_text(key.type))
+        for type_ in types:
+            texts.setdefault(type_, relation_text(type_))
         known = {relation.type for relation in self.relations()}
         new = [type_ for type_ in texts if type_ not in known]
         for type_ in new:

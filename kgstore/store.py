@@ -68,7 +68,7 @@ class GraphStore(Protocol):
     """
 
     uri: str
-    #: How many rows one write of columns should have; None where all of a load belong into one transaction.
+    #: How many rows one write of columns should have; None where all of a load belong into one.
     transaction_rows: int | None
 
     def write(
@@ -92,7 +92,11 @@ class GraphStore(Protocol):
         relations: Sequence[Relation] = (),
         source: Source | None = None,
     ) -> Written:
-        """As `write`, of ENTITY_COLUMNS and TRIPLE_COLUMNS that hold each id and each key at most once."""
+        """As `write`, of ENTITY_COLUMNS and TRIPLE_COLUMNS that hold each id and each key at most once.
+
+        Where `transaction_rows` is None, many rows are several transactions, after all of them have been read: what
+        a killed write left has all ends of its relations and no new mark, and the same write again completes it.
+        """
         ...
 
     def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
