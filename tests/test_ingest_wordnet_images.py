@@ -578,3 +578,41 @@ def test_open_english_wordnet_has_the_counts_of_its_lines() -> None:
     assert all(id[4:] in known for id in entities if id.startswith("wn:n") and id[4:].isdecimal())
     assert _triples(data)["wn:word/dog.n", "HAS_SENSE", "wn:n02084071"].weight == 1
     assert entities["wn:n02084071"].texts[:3] == ("dog", "domestic dog", "Canis familiaris")
+
+
+_shown = st.tuples(
+    st.sampled_from(["folder", "images", "name", "annotated"]),
+    st.sampled_from([DOG, CAT, ANIMAL]),
+    st.sampled_from(["train", "val", "test", ""]),
+)
+
+
+@given(st.lists(_shown, min_size=1, max_size=10), st.sampled_from([(), (DOG,), (CAT, ANIMAL)]), st.integers(0, 3))
+def test_whatever_pictures_are_laid_out_come_back_and_training_sees_none_that_is_held_out(
+    tmp_path_factory: pytest.TempPathFactory, shown: list[tuple[str, str, str]], unseen: tuple[str, ...], images: int
+) -> None:
+    top, expected = tmp_path_factory.mktemp("laid-out"), dict[str, tuple[str, str]]()
+    annotations: dict[Path, str] = {}
+    for number, (layout, wnid, part) in enumerate(shown):
+        folder = top / part if part else top
+        if layout in ("folder", "images"):
+            folder = folder / wnid / "images" if layout == "images" else folder / wnid
+        elif layout == "annotated":
+            folder = folder / "images"
+            annotations[folder] = annotations.get(folder, "") + f"{number}.png\t{wnid}\t0\t0\t3\t3\n"
+        file = folder / (f"{wnid}_{number}_thing.jpg" if layout == "name" else f"{number}.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        split = {"val": "valid", "": "train"}.get(part, part)
+        expected[f"x:image/{file.relative_to(top)}"] = (f"wn:{wnid}", "test" if wnid in unseen else split)
+    for folder, text in annotations.items():
+        (folder / "val_annotations.txt").write_text(text)
+    data = read_wordnet_images(top, source="x", choice=Choice(images=images, held_out=HeldOut(test=unseen)))
+    assert {key[0]: (triple.tail, triple.split) for key, triple in _triples(data).items()} == expected
+    entities = _entities(data)
+    held_out = {image for entity in entities.values() if entity.split != "train" for image in entity.images}
+    trained = [image for entity in entities.values() if entity.split == "train" for image in entity.images]
+    assert held_out.isdisjoint(trained)
+    for id in {wn for wn, _ in expected.values()}:
+        pictured = sum(told == (id, "train") for told in expected.values())
+        assert len(entities[id].images) == min(images, pictured)
