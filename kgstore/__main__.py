@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kgstore.command import add_store_option, run_command
+from kgstore.current import current_projection
 from kgstore.open import open_store
 from kgstore.plain_recipe import first_rows
-from kgstore.projecting import project
 from kgstore.recipes import load_recipe, parse_parameters
 from kgstore.upkeep import add_commands
 
@@ -98,7 +98,7 @@ def _search(chosen: argparse.Namespace) -> None:
 def _project(chosen: argparse.Namespace) -> None:
     recipe = load_recipe(chosen.recipe, parse_parameters(chosen.param))
     with open_store(chosen.store) as store:
-        projection = project(store, recipe, chosen.out, all_entities=chosen.all_entities, progress=True)
+        projection = current_projection(store, recipe, chosen.out, all_entities=chosen.all_entities, progress=True)
     counts = {"entities": projection.entity_count, "triples": projection.edge_count}
     if chosen.json:
         _print_json({"directory": str(chosen.out), "fingerprint": projection.fingerprint, **counts})

@@ -48,7 +48,7 @@ class TableQuery:
 def table_query(
     plain: PlainRecipe, table: str, parameters: Mapping[str, object], since: int | None = None
 ) -> TableQuery | None:
-    """It gives `head_number` and `tail_number` instead of ids; with `since` it asks for relations from that number on.
+    """It gives `head_number` and `tail_number` instead of ids, unless it asks for relations from the number `since` on.
 
     None if a parameter cannot stand in a query's text.
     """
@@ -57,9 +57,10 @@ def table_query(
     by_type = plain.says("relation", BY_TYPE) or (told_by_words and type_ != COMMON_TYPE)
     # with ends alone the engine takes another way out, which gives nothing (0.22)
     columns = {"weight": "1.0", **plain.columns}
-    for end in ("head", "tail"):
-        del columns[end]
-        columns[f"{end}_number"] = f"offset(id({plain.end_of(end)}))"
+    if since is None:
+        for end in ("head", "tail"):
+            del columns[end]
+            columns[f"{end}_number"] = f"offset(id({plain.end_of(end)}))"
     if by_type:
         del columns["relation"]
     elif told_by_words:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from kgstore.errors import BadProjection
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
-from kgstore.values import COMMON_TYPE, SPLITS, Extent, Relation, relation_text
+from kgstore.values import COMMON_TYPE, SPLITS, Relation, relation_text
 
 REQUIRED = ("head", "relation", "tail")
 #: Sources that the number of a source can tell apart.
@@ -24,6 +24,14 @@ MOST_SOURCES = 2**16
 #: Rows whose ids are looked up at once. Each time all entity ids are hashed anew, so they are many.
 BLOCK = 2_000_000
 
+_TYPES = {
+    "head": np.int32,
+    "relation": np.int32,
+    "tail": np.int32,
+    "weight": np.float32,
+    "split": np.uint8,
+    "source": np.uint16,
+}
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 
 
@@ -63,20 +71,27 @@ class Population:
     sources: tuple[str, ...]
 
 
-def read_population(
-    store: GraphStore, recipe: Recipe, numbering: Numbering, *, progress: bool, since: Extent | None = None
-) -> Population:
-    """Runs the recipe. Raises BadProjection when it lacks a column, names no entity or returns nothing.
-
-    With `since` it need not give what was there at that moment, and may return nothing.
-    """
+def read_population(store: GraphStore, recipe: Recipe, numbering: Numbering, *, progress: bool) -> Population:
+    """Runs the recipe. Raises BadProjection when it lacks a column, names no entity or returns nothing."""
     recipe.require_store(store.uri)
+    batches = store.recipe_columns(recipe.cypher, recipe.parameters)
+    population = number_rows(store, recipe, batches, numbering, progress=progress)
+    if not len(population.head):
+        raise BadProjection(
+            f"Recipe {recipe.name} returned no triple: load data first, or widen its WHERE or its parameters "
+            f"{dict(recipe.parameters)}."
+        )
+    return population
+
+
+def number_rows(
+    store: GraphStore, recipe: Recipe, batches: Iterator[pa.RecordBatch], numbering: Numbering, *, progress: bool
+) -> Population:
+    """The rows that the recipe returned, in numbers."""
     relations, sources = _Names(), _Names()
-    columns: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("head", "relation", "tail", "weight", "split", "source")
-    }
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in _TYPES}
     with tqdm(desc=f"recipe {recipe.name}", unit=" triples", unit_scale=True, disable=not progress) as bar:
-        for table in _blocks(store.recipe_columns(recipe.cypher, recipe.parameters, since)):
+        for table in _blocks(batches):
             _check_columns(recipe, table)
             for end in ("head", "tail"):
                 columns[end].append(numbering.numbers(recipe, end, table))
@@ -85,12 +100,7 @@ def read_population(
             columns["split"].append(_splits(recipe, table))
             columns["source"].append(_sources(recipe, table, sources))
             bar.update(len(table))
-    if not columns["head"] and since is None:
-        raise BadProjection(
-            f"Recipe {recipe.name} returned no triple: load data first, or widen its WHERE or its parameters "
-            f"{dict(recipe.parameters)}."
-        )
-    whole = {name: _joined(columns[name]) for name in columns}
+    whole = {name: _joined(columns[name], dtype) for name, dtype in _TYPES.items()}
     catalogue, number = _catalogue(relations.names, store.relations())
     names = sorted(sources.names)
     place = np.array([names.index(name) for name in sources.names], np.uint16)
@@ -126,9 +136,9 @@ class _Names:
         return _joined(parts)
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def _joined(parts: list[np.ndarray], dtype: type = np.int32) -> np.ndarray:
     """The parts in a row; the list is emptied, for together they may be half of the memory."""
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, np.int32)
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, dtype)
     parts.clear()
     return whole
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,22 +24,6 @@ from kgstore.projection import ENTITIES, FORMAT, Projection, open_projection
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
 from kgstore.values import KINDS, SPLITS, Extent, Relation
-
-
-def projection_for(
-    store: GraphStore,
-    recipe: Recipe,
-    cache: str | os.PathLike[str],
-    *,
-    all_entities: bool = False,
-    progress: bool = False,
-) -> Projection:
-    """The projection of the graph as it stands, from below `cache` if it was made before."""
-    graph = store.fingerprint()
-    directory = Path(cache) / fingerprint_of(recipe, graph, all_entities)
-    if (directory / "projection.json").is_file():
-        return open_projection(directory)
-    return project(store, recipe, directory, all_entities=all_entities, progress=progress)
 
 
 def project(
@@ -117,8 +101,17 @@ def as_entities(columns: pa.Table | pa.RecordBatch) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=ENTITIES).combine_chunks()
 
 
-def write(directory: Path, description: dict[str, Any], entities: pa.Table, edges: Edges) -> Projection:
-    """Writes all files of a projection aside, and renames them over what was there."""
+def write(
+    directory: Path,
+    description: dict[str, Any],
+    entities: pa.Table,
+    edges: Edges,
+    carried: Iterable[tuple[Path, str]] = (),
+) -> Projection:
+    """Writes all files of a projection aside, and renames them over what was there.
+
+    `carried` are folders whose files it takes over, under other names.
+    """
     description["edges"] = len(edges.keys)
     aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
@@ -126,6 +119,8 @@ def write(directory: Path, description: dict[str, Any], entities: pa.Table, edge
     try:
         _write_entities(aside, entities)
         edges.write(aside, len(entities), max(1, len(description["relations"])))
+        for folder, name in carried:
+            shutil.copytree(folder, aside / name, copy_function=_link)
         (aside / "projection.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
         _replace(aside, directory)
     finally:
@@ -173,6 +168,14 @@ def _write_entities(directory: Path, entities: pa.Table) -> None:
     batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in entities.columns], schema=ENTITIES)
     with pa.ipc.new_file(str(directory / "entities.arrow"), ENTITIES) as writer:
         writer.write_batch(batch)
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under another name, or a copy where the disk cannot do that."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _replace(aside: Path, directory: Path) -> None:

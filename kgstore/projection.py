@@ -110,6 +110,11 @@ class Projection:
         return Recipe(**self._description["recipe"])
 
     @property
+    def in_order(self) -> int:
+        """How many entities are numbered in the order of their ids; those behind came later."""
+        return int(self._description["in_order"])
+
+    @property
     def all_entities(self) -> bool:
         """Whether entities without an edge are numbered too."""
         return bool(self._description["all_entities"])
@@ -203,16 +208,14 @@ class Projection:
 
     def _number(self, id_: str) -> int:
         """-1 for an unknown id. Entities stand in the order of their ids, but for those that came later."""
-        first = int(self._description["in_order"])
-        place = bisect.bisect_left(self._ids, id_, hi=first, key=lambda scalar: scalar.as_py())
-        if place < first and self._ids[place].as_py() == id_:
+        place = bisect.bisect_left(self._ids, id_, hi=self.in_order, key=lambda scalar: scalar.as_py())
+        if place < self.in_order and self._ids[place].as_py() == id_:
             return place
         return self._later.get(id_, -1)
 
     @cached_property
     def _later(self) -> dict[str, int]:
-        first = int(self._description["in_order"])
-        return {id_: first + place for place, id_ in enumerate(self._ids[first:].to_pylist())}
+        return {id_: self.in_order + place for place, id_ in enumerate(self._ids[self.in_order :].to_pylist())}
 
     def _unknown(self, id_: str) -> UnknownEntity:
         return UnknownEntity(

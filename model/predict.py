@@ -23,10 +23,10 @@ from PIL import Image
 
 from kgstore import GraphStore, Triple, open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
-from kgstore.errors import BadImage, BadProjection, KgError, UnknownEntity
+from kgstore.current import current_projection
+from kgstore.errors import BadImage, KgError, UnknownEntity
 from kgstore.images import ImageRoots
-from kgstore.projecting import project
-from kgstore.projection import Projection, open_projection
+from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
 from kgstore.values import COMMON_TYPE, KINDS, SPLITS, Relation
 from model.checkpoint import load_run
@@ -291,16 +291,10 @@ class Predictor:
 
 
 def everything(store: GraphStore, runs: Path, progress: bool = True) -> Projection:
-    """All entities and all facts of a graph, of every split: one projection below the runs, made anew when stale."""
+    """All entities and all facts of a graph, of every split: one projection below the runs, brought up to date."""
     directory = runs / "projections" / "everything"
     recipe = load_recipe("all", {"splits": list(SPLITS)})
-    try:
-        found = open_projection(directory)
-    except BadProjection:  # none there, or an old format
-        return project(store, recipe, directory, all_entities=True, progress=progress)
-    if found.recipe != recipe or found.is_stale(store):
-        return project(store, recipe, directory, all_entities=True, progress=progress)
-    return found
+    return current_projection(store, recipe, directory, all_entities=True, progress=progress)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,8 +24,8 @@ from transformers import CLIPModel
 
 from kgstore import COMMON_TYPE, GraphStore, open_store
 from kgstore.command import WrongCall
+from kgstore.current import projection_for
 from kgstore.images import ImageRoots
-from kgstore.projecting import projection_for
 from kgstore.projection import Projection, open_projection
 from kgstore.recipes import load_recipe, parse_parameters
 from model.checkpoint import (

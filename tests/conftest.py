@@ -15,8 +15,8 @@ from tests.neo4j_server import Server, ServerMissing, serving
 from tests.shapes import checked
 
 # The shapes in these modules' signatures are checked at every call; it holds for what is imported from here on.
-SHAPED = ("model", "kgstore.projection", "kgstore.projecting", "kgstore.population", "kgstore.arranging")
-install_import_hook(SHAPED, f"{checked.__module__}.{checked.__name__}")
+SHAPED = ("projection", "projecting", "appending", "population", "arranging")
+install_import_hook(["model", *(f"kgstore.{name}" for name in SHAPED)], f"{checked.__module__}.{checked.__name__}")
 
 EMPTY = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from kgstore import COMMON_TYPE, Entity, GraphStore, Relation, Triple, relation_text
+from kgstore.current import projection_for
 from kgstore.errors import BadProjection, QueryRefused, UnknownEntity
 from kgstore.images import ImageRoots
-from kgstore.projecting import project, projection_for
+from kgstore.projecting import project
 from kgstore.projection import ARRAYS, Projection, open_projection
 from kgstore.recipes import Recipe, built_in_recipes, load_recipe, parse_parameters
 from kgstore.values import KINDS
