@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +29,6 @@ from tqdm import tqdm
 from kgstore import GraphStore, Relation, Source, open_store
 from kgstore.command import run_command
 from kgstore.errors import KgError
-from kgstore.ladybug_statements import COPY_ENTITIES, COPY_TRIPLES, RELATION_TABLE
-from kgstore.ladybug_store import LadybugStore
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from tests.neo4j_server import Server, serving
 
@@ -129,22 +126,7 @@ def load(store: GraphStore, graph: PowerLaw) -> None:
                 yield block
                 bar.update(len(block))
 
-        _copy(store, graph.entity_blocks(), counted())
-        store.write(relations=graph.relations(), source=Source(SOURCE))
-
-
-def _copy(store: GraphStore, entities: Iterator[pa.RecordBatch], triples: Iterator[pa.RecordBatch]) -> None:
-    """Straight into the tables of an embedded store."""
-    if not isinstance(store, LadybugStore):
-        raise KgError(f"{store.uri} is no embedded store.")
-    with store._change():
-        store._run(COPY_ENTITIES, {"rows": pa.Table.from_batches(entities)})
-        for type_, blocks in groupby(triples, key=lambda block: str(block["type"][0])):
-            store._run(RELATION_TABLE.replace("<table>", f"`{type_}`"))
-            store._tables.add(type_)
-            rows = pa.Table.from_batches(blocks)
-            ordered = ["head", "tail", *(name for name in rows.column_names if name not in ("head", "type", "tail"))]
-            store._run(COPY_TRIPLES.replace("<table>", f"`{type_}`"), {"rows": rows.select(ordered)})
+        store.write_columns(graph.entity_blocks(), counted(), graph.relations(), Source(SOURCE))
 
 
 @contextmanager

@@ -25,9 +25,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import torch
+
+# First, for it keeps torch_geometric from warning about itself.
+from model.geometric import Data  # isort: skip
 import torch_geometric
 import torch_geometric.typing
-from torch_geometric.data import Data
 from torch_geometric.loader import NeighborLoader
 
 from benchmarks.cypher_sampling import Form, forms_on_embedded, forms_on_neo4j

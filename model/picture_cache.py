@@ -118,8 +118,10 @@ class _Wanted:
     @property
     def key(self) -> str:
         digest = hashlib.sha256(json.dumps(self.settings).encode())
-        for reference in self.references.to_pylist():
-            digest.update(reference.encode() + b"\0")
+        _, offsets, content = self.references.buffers()
+        ends = np.frombuffer(offsets, np.int64)[self.references.offset :][: len(self.references) + 1]
+        digest.update(np.diff(ends).tobytes())
+        digest.update(memoryview(content)[ends[0] : ends[-1]])
         return digest.hexdigest()[:16]
 
 

@@ -134,10 +134,9 @@ class Stream:
             batch = self.views.batch(self._sampler.sample(step))
             if self._copies is None:
                 return Made(augmented(batch.to(self._device)), None)
-            pinned = batch.changed(torch.Tensor.pin_memory)
-            with torch.cuda.stream(self._copies):
-                batch = augmented(pinned.to(self._device))
-                return Made(batch, self._copies.record_event())
+            with torch.cuda.stream(self._copies):  # pinned for its GPU too, and not for the first one
+                pinned = batch.changed(torch.Tensor.pin_memory)
+                return Made(augmented(pinned.to(self._device)), self._copies.record_event())
         except BaseException as error:  # raised in the loop
             return Failed(error)
 
