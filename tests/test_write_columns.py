@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +97,8 @@ def test_it_merges_into_what_is_there_as_write_does(
         assert write(store, more_entities, more_triples) == told
         assert graph(store) == graph(expected)
     assert store.fingerprint() != before
-    assert told.changed_entities and told.changed_triples and told.new_triples == 50
+    assert min(told.changed_entities, told.changed_triples) > 0
+    assert told.new_triples == 50
 
 
 @pytest.mark.parametrize("many", [0, 12_000], ids=["few", "many"])
@@ -122,6 +122,7 @@ def test_relations_are_added_to_entities_that_are_there(store: GraphStore) -> No
 
 
 def test_nothing_is_nothing(store: GraphStore) -> None:
+    store.write([Entity("a:there")])
     before = store.fingerprint()
     assert store.write_columns() == write(store) == Written()
     assert store.fingerprint() == before
@@ -164,8 +165,8 @@ with open_store(sys.argv[1]) as store:
 def test_a_killed_write_is_completed_by_the_same_write(tmp_path: Path, after: float) -> None:
     path = tmp_path / "graph.lbug"
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(WRITER), str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
-    )  # fmt: skip
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     try:
@@ -177,7 +178,8 @@ def test_a_killed_write_is_completed_by_the_same_write(tmp_path: Path, after: fl
     entities, triples = random_graph(3_000, 12_000, seed=7)
     with open_store(path) as store:
         found, between = graph(store)
-        assert set(found) <= set(entities) and set(between) <= set(triples)
+        assert set(found) <= set(entities)
+        assert set(between) <= set(triples)
         complete = store.sources() != []
         assert not complete or (len(found), len(between)) == (3_000, 12_000)
         write(store, entities, triples, source=Source("random", complete=True))
