@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
-from kgstore import Entity, GraphStore, Triple
+from kgstore import Entity, GraphStore, Triple, open_store
 from kgstore.projecting import project
 from kgstore.recipes import load_recipe
 
@@ -32,6 +33,33 @@ def test_a_command_takes_the_flags_it_is_shown_with(
     assert ended.value.code == 0
     known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
     assert {word.partition("=")[0] for word in arguments if word.startswith("--")} <= known
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # from Python 3.12 on
+def test_the_graphs_for_a_model_of_your_own_are_drawn_from_the_graph(
+    store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [example] = [block for language, block in BLOCKS if language == "python"]
+    assert len(example.splitlines()) <= 12
+    with open_store(store_uri) as store:
+        store.write(
+            [Entity(f"a:{number}") for number in range(9)],
+            [Triple(f"a:{head}", "NEAR", f"a:{tail}") for head in range(9) for tail in range(9) if head != tail],
+        )
+    monkeypatch.chdir(tmp_path)
+    drawn: list[int] = []
+
+    def train_step(entities: Tensor, edges: Tensor, relations: Tensor, asked: Tensor) -> float:
+        assert edges.max() < len(entities)
+        assert len(relations) == edges.shape[1]
+        drawn.append(asked.shape[1])
+        return 0.0
+
+    for there, here in (("bolt://localhost:7687", store_uri), ("batch_size=512", "batch_size=6"), (", 1000", ", 3")):
+        assert there in example
+        example = example.replace(there, here)
+    exec(example, {"train_step": train_step})
+    assert drawn == [6, 6, 6]
 
 
 def test_the_recipe_selects_what_its_comment_says(store: GraphStore, tmp_path: Path) -> None:
