@@ -137,7 +137,7 @@ class Views:
         first = self.texts.owner[entities]
         texts = self.texts.owner[entities + 1] - first
         text = first + (uniform(self.seed, step, entities, 1) * texts).astype(np.int64)
-        return Shown(is_picture, pixels[decoded], text[~is_picture])
+        return Shown(is_picture, pixels if decoded.all() else pixels[decoded], text[~is_picture])
 
     def _pixels(
         self, entities: Int64[np.ndarray, " p"], step: int

@@ -191,7 +191,8 @@ def test_a_broken_picture_in_a_live_run_is_counted_and_the_run_goes_on(tmp_path:
     (tmp_path / "pictures" / "b.png").write_bytes(b"no picture")
     projected(tmp_path, [["s/a.png"], ["s/b.png"], ["s/b.png", "s/a.png"]])
     call = ["--store", str(tmp_path / "graph"), "--runs", str(tmp_path / "runs"), "--name", "live", "--threads", "1"]
-    assert main([*call, "--pictures", "live", "--steps", "4", "--batch-size", "3", "--warmup", "1"]) == 0
+    flags = ("--pictures", "live", "--workers", "2", "--augment", "0.8")
+    assert main([*call, *flags, "--steps", "4", "--batch-size", "3", "--warmup", "1"]) == 0
     rows = Run(tmp_path / "runs" / "live").metrics().rows
     assert [row["broken_pictures"] for row in rows][-1] == 1
 
