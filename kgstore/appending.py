@@ -48,8 +48,10 @@ def append(
 
     None where more than that may have happened, or so much that the projection is better made anew.
     """
+    directory = Path(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
     with unchanged(store) as (graph, extent):
-        added = _added(old, store, extent, progress) if _only_grown(old, extent) else None
+        added = _added(old, store, extent, directory.parent, progress) if _only_grown(old, extent) else None
         roots = image_roots(store)
     if added is None:
         return None
@@ -61,7 +63,7 @@ def append(
     edges = _merged(old, added.population, len(entities), relations, sources)
     description = describe(old.recipe, graph, extent, old.all_entities) | told(relations, sources, roots)
     description |= {"entities": len(entities), "in_order": old.in_order}
-    return write(Path(directory), description, entities, edges, _carried(old))
+    return write(directory, description, entities, edges, _carried(old))
 
 
 def _only_grown(old: Projection, extent: Extent) -> bool:
@@ -76,7 +78,7 @@ def _only_grown(old: Projection, extent: Extent) -> bool:
     )
 
 
-def _added(old: Projection, store: GraphStore, extent: Extent, progress: bool) -> _Added | None:
+def _added(old: Projection, store: GraphStore, extent: Extent, folder: Path, progress: bool) -> _Added | None:
     """New entities in the order of their ids, and the rows that are new, and perhaps some that are not."""
     recipe = old.recipe
     batches = [batch for batch in store.recipe_columns(recipe.cypher, recipe.parameters, old.extent) if len(batch)]
@@ -92,7 +94,7 @@ def _added(old: Projection, store: GraphStore, extent: Extent, progress: bool) -
     if old.entity_count - old.in_order + len(entities) > MOST_NEW * max(old.entity_count, FEW):
         return None
     ids = pa.concat_arrays([old.table["id"], entities["id"].combine_chunks()])
-    return _Added(entities, number_rows(store, recipe, iter(batches), Numbering(ids), progress=progress))
+    return _Added(entities, number_rows(store, recipe, iter(batches), Numbering(ids), folder, progress=progress))
 
 
 def _entities(old: Projection, store: GraphStore, ids: Sequence[str]) -> pa.Table:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +63,7 @@ class Numbering:
 @dataclass(frozen=True)
 class Population:
     """The triples of a recipe as it returned them, repeats and order kept. Ends number entities, relations `relations`,
-    sources `sources`, splits SPLITS."""
+    sources `sources`, splits SPLITS. The arrays are mapped from files that go with them."""
 
     head: Int32[np.ndarray, " e"]
     relation: Int32[np.ndarray, " e"]
@@ -71,11 +75,14 @@ class Population:
     sources: tuple[str, ...]
 
 
-def read_population(store: GraphStore, recipe: Recipe, numbering: Numbering, *, progress: bool) -> Population:
-    """Runs the recipe. Raises BadProjection when it lacks a column, names no entity or returns nothing."""
+def read_population(
+    store: GraphStore, recipe: Recipe, numbering: Numbering, folder: Path, *, progress: bool
+) -> Population:
+    """Runs the recipe, setting its rows aside in `folder`. Raises BadProjection when it lacks a column, names no entity
+    or returns nothing."""
     recipe.require_store(store.uri)
     batches = store.recipe_columns(recipe.cypher, recipe.parameters)
-    population = number_rows(store, recipe, batches, numbering, progress=progress)
+    population = number_rows(store, recipe, batches, numbering, folder, progress=progress)
     if not len(population.head):
         raise BadProjection(
             f"Recipe {recipe.name} returned no triple: load data first, or widen its WHERE or its parameters "
@@ -85,12 +92,19 @@ def read_population(store: GraphStore, recipe: Recipe, numbering: Numbering, *, 
 
 
 def number_rows(
-    store: GraphStore, recipe: Recipe, batches: Iterator[pa.RecordBatch], numbering: Numbering, *, progress: bool
+    store: GraphStore,
+    recipe: Recipe,
+    batches: Iterator[pa.RecordBatch],
+    numbering: Numbering,
+    folder: Path,
+    *,
+    progress: bool,
 ) -> Population:
     """The rows that the recipe returned, in numbers."""
     relations, sources = _Names(), _Names()
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in _TYPES}
-    with tqdm(desc=f"recipe {recipe.name}", unit=" triples", unit_scale=True, disable=not progress) as bar:
+    bar = tqdm(desc=f"recipe {recipe.name}", unit=" triples", unit_scale=True, disable=not progress)
+    with bar, ExitStack() as files:
+        columns = {name: files.enter_context(_Column(folder, dtype)) for name, dtype in _TYPES.items()}
         for table in _blocks(batches):
             _check_columns(recipe, table)
             for end in ("head", "tail"):
@@ -100,20 +114,12 @@ def number_rows(
             columns["split"].append(_splits(recipe, table))
             columns["source"].append(_sources(recipe, table, sources))
             bar.update(len(table))
-    whole = {name: _joined(columns[name], dtype) for name, dtype in _TYPES.items()}
-    catalogue, number = _catalogue(relations.names, store.relations())
-    names = sorted(sources.names)
-    place = np.array([names.index(name) for name in sources.names], np.uint16)
-    return Population(
-        whole["head"],
-        number[whole["relation"]],
-        whole["tail"],
-        whole["weight"],
-        whole["split"],
-        place[whole["source"]],
-        catalogue,
-        tuple(names),
-    )
+        catalogue, number = _catalogue(relations.names, store.relations())
+        names = sorted(sources.names)
+        columns["relation"].replace(number)
+        columns["source"].replace(np.array([names.index(name) for name in sources.names], np.uint16))
+        whole = {name: column.mapped() for name, column in columns.items()}
+    return Population(**whole, relations=catalogue, sources=tuple(names))
 
 
 class _Names:
@@ -133,14 +139,36 @@ class _Names:
             encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
             here = [self._numbers.setdefault(name, len(self._numbers)) for name in encoded.dictionary.to_pylist()]
             parts.append(np.array(here, np.int32)[encoded.indices.to_numpy()])
-        return _joined(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _joined(parts: list[np.ndarray], dtype: type = np.int32) -> np.ndarray:
-    """The parts in a row; the list is emptied, for together they may be half of the memory."""
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, dtype)
-    parts.clear()
-    return whole
+class _Column:
+    """An array that grows in a file without a name; what is mapped from it stays when it is closed."""
+
+    def __init__(self, folder: Path, dtype: type) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by __exit__
+        self._dtype = dtype
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, values: np.ndarray) -> None:
+        self._file.write(np.ascontiguousarray(values, self._dtype).data)
+
+    def replace(self, numbers: np.ndarray) -> None:
+        """Puts `numbers[n]` in the place of every n."""
+        mapped = self.mapped("r+")
+        for start in range(0, len(mapped), BLOCK):
+            mapped[start : start + BLOCK] = numbers[mapped[start : start + BLOCK]]
+
+    def mapped(self, mode: Literal["r", "r+"] = "r") -> np.ndarray:
+        self._file.flush()
+        if not self._file.tell():
+            return np.empty(0, self._dtype)
+        return np.memmap(self._file, self._dtype, mode).view(np.ndarray)
 
 
 def _blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

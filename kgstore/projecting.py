@@ -39,17 +39,19 @@ def project(
     Repeats of a triple become one, of the greatest weight. `all_entities` numbers isolated entities too. Raises
     BadProjection for a recipe without a needed column or an answer, and when the graph changes meanwhile.
     """
+    directory = Path(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
     with unchanged(store) as (graph, extent):
-        entities, by_store = _entity_table(store)
+        entities, by_store = numbered_entities(store)
         numbering = Numbering(entities["id"].combine_chunks(), by_store)
-        population = read_population(store, recipe, numbering, progress=progress)
+        population = read_population(store, recipe, numbering, directory.parent, progress=progress)
         roots = image_roots(store)
     entities, numbers = _compact(entities, population, all_entities)
     description = describe(recipe, graph, extent, all_entities)
     description |= told(population.relations, population.sources, roots)
     description |= {"entities": len(entities), "in_order": len(entities)}
     edges = _arranged(population, numbers, len(entities))
-    return write(Path(directory), description, entities, edges)
+    return write(directory, description, entities, edges)
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def write(
     return open_projection(directory)
 
 
-def _entity_table(store: GraphStore) -> tuple[pa.Table, Int32[np.ndarray, " k"] | None]:
+def numbered_entities(store: GraphStore) -> tuple[pa.Table, Int32[np.ndarray, " k"] | None]:
     """All entities in the order of their ids, and the places in it by the store's numbers, if it has any."""
     batches = [batch for batch in store.entity_columns(numbered=True) if len(batch)]
     if not batches:

@@ -1,0 +1,161 @@
+"""How fast a recipe becomes a projection, beside reading its answer row by row, and what memory that takes.
+
+    python -m benchmarks.projection [--edges 2000000] [--graph FOLDER] [--neo4j]
+
+The recipe is `all`, the graph that of benchmarks.power_law in an embedded store, kept in --graph for another run, and
+with --neo4j in a server of its own as well. Entities are timed apart: what is compared is edges alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from benchmarks.power_law import PowerLaw, imported, load
+from kgstore import GraphStore, open_store
+from kgstore.command import run_command
+from kgstore.neo4j_store import Neo4jStore
+from kgstore.plain_recipe import first_rows
+from kgstore.projecting import numbered_entities, project
+from kgstore.projection import open_projection
+from kgstore.recipes import load_recipe
+
+T = TypeVar("T")
+
+RECIPE = load_recipe("all")
+#: Rows of the naive form, which is as slow for any number of them.
+NAIVE_ROWS = 200_000
+LOOKS_EVERY = 0.02
+
+
+class Measured(NamedTuple):
+    store: str
+    edges: int
+    edges_per_second: float
+    rows_per_second: float
+    entities_seconds: float
+    reopened_seconds: float
+    memory_bytes: int
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    graph = PowerLaw(arguments.edges)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [_embedded(graph, Path(arguments.graph or folder), Path(folder))]
+        if arguments.neo4j:
+            with imported(graph) as server, open_store(server.uri) as store:
+                rows.append(measure("neo4j", store, Path(folder)))
+    for row in rows:
+        print(
+            f"{row.store:9} {row.edges:>11,} edges: {row.edges_per_second:>10,.0f} edges/s, row by row "
+            f"{row.rows_per_second:>8,.0f} ({row.edges_per_second / row.rows_per_second:.1f} times); entities "
+            f"{row.entities_seconds:.1f} s; reopened in {row.reopened_seconds * 1000:.1f} ms; "
+            f"{row.memory_bytes / 2**20:,.0f} MiB beyond the mapped arrays"
+        )
+    if arguments.out:
+        Path(arguments.out).write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n", encoding="utf-8")
+
+
+def _embedded(graph: PowerLaw, kept: Path, folder: Path) -> Measured:
+    path = kept / f"power-law-{graph.edges}"
+    if not path.exists():
+        with open_store(path) as store:
+            load(store, graph)
+    with open_store(path) as store:
+        return measure("embedded", store, folder)
+
+
+def measure(name: str, store: GraphStore, folder: Path) -> Measured:
+    _, entities = _timed(lambda: numbered_entities(store))
+    naive, seconds_by_row = _timed(lambda: sum(1 for _ in _rows(store)))
+    with _watching() as memory:
+        projection, whole = _timed(lambda: project(store, RECIPE, folder / name))
+    _, reopened = _timed(lambda: open_projection(projection.directory))
+    seconds = whole - entities
+    rows = naive / seconds_by_row
+    return Measured(name, projection.edge_count, projection.edge_count / seconds, rows, entities, reopened, memory[0])
+
+
+def _rows(store: GraphStore) -> Iterator[object]:
+    """The naive form: the recipe's rows as objects, one after the other."""
+    cypher = first_rows(RECIPE.cypher, NAIVE_ROWS)
+    if isinstance(store, Neo4jStore):
+        yield from store._driver.stream(cypher, RECIPE.parameters)
+    else:
+        yield from store.query(cypher, RECIPE.parameters, seconds=600, rows=NAIVE_ROWS).rows
+
+
+@contextmanager
+def _watching() -> Iterator[list[int]]:
+    """The most memory that this process and its children took meanwhile, without files that are mapped."""
+    most, ended = [0], threading.Event()
+    before = _own_memory()
+
+    def watch() -> None:
+        while not ended.wait(LOOKS_EVERY):
+            most[0] = max(most[0], _own_memory() - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _own_memory() -> int:
+    """Bytes of anonymous memory of this process and those that it started; a server is none of them."""
+    mine = os.getpid()
+    total = _anonymous(mine)
+    for task in Path(f"/proc/{mine}/task").iterdir():
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:
+            continue
+        total += sum(_anonymous(int(child)) for child in children if _is_reader(int(child)))
+    return total
+
+
+def _is_reader(process: int) -> bool:
+    try:
+        return b"kgstore.ladybug_reader" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _anonymous(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    began = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - began
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--edges", type=int, default=2_000_000, help="edges of the graph (default %(default)s)")
+    parser.add_argument("--graph", help="a folder that keeps the embedded graph (default: none)")
+    parser.add_argument("--neo4j", action="store_true", help="measure a Neo4j server too")
+    parser.add_argument("--out", help="write the figures to this file, as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
