@@ -201,6 +201,9 @@ class _Writing:
     def _write_all(self, done: int) -> None:
         """Every row behind the first `done`; each transaction leaves a mark to go on from."""
         under_way = replace(self._end, complete=False, digest=self._counted)
+        if not done:
+            # What a killed load leaves is known by it, also where much is written before a mark.
+            self._store.write(source=replace(under_way, done=0))
         for piece in self._pieces(done):
             self._write_piece(piece, replace(under_way, done=piece.upto))
 
