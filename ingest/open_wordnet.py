@@ -44,6 +44,18 @@ _TYPES = {
     "derivation": ("DERIVATIONALLY_RELATED", False),
     "pertainym": ("PERTAINS_TO", False),
     "participle": ("PARTICIPLE_OF", False),
+    "agent": ("HAS_AGENT", False),
+    "undergoer": ("HAS_UNDERGOER", False),
+    "event": ("HAS_EVENT", False),
+    "result": ("HAS_RESULT", False),
+    "instrument": ("HAS_INSTRUMENT", False),
+    "location": ("HAS_LOCATION", False),
+    "destination": ("HAS_DESTINATION", False),
+    "material": ("HAS_MATERIAL", False),
+    "vehicle": ("HAS_VEHICLE", False),
+    "body_part": ("HAS_BODY_PART", False),
+    "state": ("HAS_STATE", False),
+    "property": ("HAS_PROPERTY", False),
 }
 
 
@@ -177,7 +189,7 @@ def _senses(entries: Mapping[str, Any], names: _WordNetIds) -> Iterator[Part]:
 
 
 def _related(id: str, relation: object, other: str | None, where: str) -> Iterator[Part]:
-    """A relation that has no other name here keeps its own: `agent`, `by_means_of`."""
+    """A relation that has no other name here keeps its own: `uses`, `by_means_of`."""
     type_, turned = _TYPES.get(str(relation), (relation_type(str(relation)), False))
     if other is None:
         yield Skipped("relations to what is not there", where)

@@ -33,6 +33,19 @@ RELATIONS = (
     Relation("HAS_TOPIC", "belongs to the topic"),
     Relation("HAS_REGION", "used in the region"),
     Relation("HAS_USAGE", "used as"),
+    # Of a verb: what is called after its part in it.
+    Relation("HAS_AGENT", "has the agent"),
+    Relation("HAS_UNDERGOER", "has the undergoer"),
+    Relation("HAS_EVENT", "has the event"),
+    Relation("HAS_RESULT", "has the result"),
+    Relation("HAS_INSTRUMENT", "has the instrument"),
+    Relation("HAS_LOCATION", "has the location"),
+    Relation("HAS_DESTINATION", "has the destination"),
+    Relation("HAS_MATERIAL", "has the material"),
+    Relation("HAS_VEHICLE", "has the vehicle"),
+    Relation("HAS_BODY_PART", "has the body part"),
+    Relation("HAS_STATE", "has the state"),
+    Relation("HAS_PROPERTY", "has the property"),
 )
 
 #: What leads from a synset to a more general one.
