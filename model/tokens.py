@@ -19,6 +19,7 @@ from jaxtyping import Bool, Int32, Int64
 from tqdm import tqdm
 from transformers import CLIPTokenizer
 
+from kgstore.appending import CARRIED, EARLIER
 from kgstore.errors import KgError
 from kgstore.projection import Projection
 
@@ -102,9 +103,17 @@ class TextTokens:
         return _padded(self.flat, self.offsets[texts], self.lengths(texts))
 
 
+def text_folder(tokenizer: Tokenizer, context: int) -> str:
+    """What the folder of a projection's tokens is called."""
+    return f"{CARRIED}{_FORMAT}-{tokenizer.fingerprint}-{context}"
+
+
 def text_tokens(projection: Projection, tokenizer: Tokenizer, context: int, *, progress: bool = False) -> TextTokens:
-    """The tokens of a projection's texts: encoded once, into the projection's folder, and mapped from then on."""
-    directory = projection.directory / f"tokens-{_FORMAT}-{tokenizer.fingerprint}-{context}"
+    """The tokens of a projection's texts: encoded once, into the projection's folder, and mapped from then on.
+
+    Of a projection to which something was added only the new texts are encoded.
+    """
+    directory = projection.directory / text_folder(tokenizer, context)
     if not directory.is_dir():
         aside = directory.with_name(f"{directory.name}.part-{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
@@ -120,9 +129,13 @@ def text_tokens(projection: Projection, tokenizer: Tokenizer, context: int, *, p
 
 def _write_tokens(projection: Projection, tokenizer: Tokenizer, context: int, directory: Path, progress: bool) -> None:
     texts, owner, described = _descriptions(projection)
-    parts, lengths = [], []
-    with tqdm(total=len(texts), desc="tokens", unit=" texts", unit_scale=True, disable=not progress) as bar:
-        for start in range(0, len(texts), _CHUNK):
+    parts, lengths, known = [np.empty(0, np.int32)], [np.empty(0, np.int64)], 0
+    earlier = projection.directory / f"{EARLIER}{text_folder(tokenizer, context)}"
+    if earlier.is_dir():  # entities keep their numbers and texts, and new ones stand behind them
+        before = TextTokens(earlier)
+        parts, lengths, known = [before.flat], [np.diff(before.offsets)], len(before.offsets) - 1
+    with tqdm(total=len(texts), initial=known, desc="tokens", unit=" texts", disable=not progress) as bar:
+        for start in range(known, len(texts), _CHUNK):
             chunk = texts.slice(start, _CHUNK).to_pylist()
             flat, offsets = tokenizer.ragged(chunk, context)
             parts.append(flat)

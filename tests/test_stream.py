@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from kgstore import Entity, Source, Triple, open_store
+from kgstore.current import projection_for
 from kgstore.errors import BadImage, BadProjection
 from kgstore.images import ImageRoots
 from kgstore.projecting import project
@@ -367,4 +368,26 @@ def test_texts_of_a_projection_have_the_tokens_that_the_tokenizer_gives(data: Da
         tokens, lengths = held.padded(np.arange(held.owner[number], held.owner[number + 1]))
         expected, expected_lengths = data.tokenizer.encode(texts, CONTEXT)
         assert tokens.tolist() == expected.tolist()
+        assert lengths.tolist() == expected_lengths.tolist()
+
+
+def test_tokens_of_a_projection_that_grew_are_those_of_one_made_anew(tmp_path: Path) -> None:
+    def entities(first: int, last: int) -> list[Entity]:
+        return [Entity(f"s:{i:03}", name=f"number {i}", texts=("", f"text {i}")[: i % 3]) for i in range(first, last)]
+
+    tokenizer, recipe = Tokenizer.of(), load_recipe("all")
+    with open_store(tmp_path / "graph") as store:
+        store.write(entities(10, 90), [Triple(f"s:{i:03}", "NEXT", "s:010") for i in range(11, 90)])
+        before = projection_for(store, recipe, tmp_path / "runs")
+        first = text_tokens(before, tokenizer, CONTEXT)
+        store.write(entities(0, 10), [Triple(f"s:{i:03}", "NEXT", "s:010") for i in range(10)])
+        grown = projection_for(store, recipe, tmp_path / "runs")
+    assert list(grown.directory.glob("earlier-tokens-*"))
+    tokens = text_tokens(grown, tokenizer, CONTEXT)
+    assert tokens.flat[: len(first.flat)].tolist() == first.flat.tolist()
+    for number in range(grown.entity_count):
+        said = tuple(text for text in grown.texts(number) if text) or (grown.name(number),)
+        found, lengths = tokens.padded(np.arange(tokens.owner[number], tokens.owner[number + 1]))
+        expected, expected_lengths = tokenizer.encode(said, CONTEXT)
+        assert found.tolist() == expected.tolist()
         assert lengths.tolist() == expected_lengths.tolist()
