@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import json
 import os
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,9 @@ ENTITIES = pa.schema(
     ]
 )
 
+#: How often, and after how many seconds again, a folder is opened that is replaced meanwhile.
+_TRIES = 5
+_PAUSE = 0.02
 #: Up to this many ids are found one by one; beyond, hashing all ids of the projection once is faster.
 _FEW = 1000
 
@@ -229,12 +233,32 @@ class Projection:
     @classmethod
     def open(cls, directory: str | os.PathLike[str]) -> Self:
         """Raises BadProjection when the folder is none, cut short or of another version."""
-        return cls(Path(directory))
+        path = Path(directory)
+        for _ in range(_TRIES):
+            before = _which(path)
+            try:
+                opened = cls(path)
+            except BadProjection:
+                if before == _which(path) is not None:
+                    raise
+            else:
+                if before == _which(path):
+                    return opened
+            time.sleep(_PAUSE)  # it is being replaced: files of two projections must not be taken for one
+        return cls(path)
 
 
 def open_projection(directory: str | os.PathLike[str]) -> Projection:
     """Raises BadProjection when the folder is none, cut short or of another version."""
     return Projection.open(directory)
+
+
+def _which(directory: Path) -> int | None:
+    """The same number for the same folder, whatever its name."""
+    try:
+        return directory.stat().st_ino
+    except OSError:
+        return None
 
 
 def _read_description(directory: Path) -> dict[str, Any]:
