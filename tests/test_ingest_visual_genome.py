@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ingest.__main__ import main
+from ingest.check import DANGLING
 from ingest.load import load
 from ingest.records import BadSource, DataSet, Skipped
 from ingest.visual_genome import read_visual_genome
@@ -369,6 +370,20 @@ def test_dirt_is_counted_by_reason(tmp_path: Path) -> None:
     }
     assert {("vg:region/3", "IMAGE_OF", "vg:phrase/3"), ("vg:region/4", "IMAGE_OF", "vg:phrase/4")} <= _triples(data)
     assert _triples(data, COMMON_TYPE) == {("vg:5", "on", "vg:6")}
+
+
+def test_relationships_of_objects_that_nobody_bears_are_counted(tmp_path: Path, store: GraphStore) -> None:
+    relationships = (_relationship(5, "on", 99), _relationship(5, "on", 6), _relationship(5, "on", 7))
+    scene = _graph(_thing(5), _thing(6, w=0), _thing(7), relationships=relationships)
+    data = read_visual_genome(_written(tmp_path, image_data=[IMAGE], scene_graphs=[scene]))
+    report = load(store, data, progress=False)
+    assert {reason: found.count for reason, found in report.skipped.items()} == {
+        DANGLING: 2,
+        "objects whose box holds no pixel of the picture": 1,
+        "references to pictures that are missing": 3,
+    }
+    columns = (row for batch in store.triple_columns() for row in batch.to_pylist())
+    assert [(row["head"], row["tail"]) for row in columns if row["words"] == "on"] == [("vg:5", "vg:7")]
 
 
 def test_pictures_can_be_held_out_by_number_or_as_those_of_coco(tmp_path: Path) -> None:
