@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 from ingest import facts
 from ingest.facts import MOST_TYPES, Texts
+from ingest.load import load
 from ingest.records import BadSource, DataSet, Record, Skipped
 from ingest.tables import Columns
 from ingest.triples import Table, add_options, from_options, read_triples
+from kgstore import GraphStore
 from kgstore.values import COMMON_TYPE, Entity, Relation, Triple
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -358,6 +360,16 @@ def test_lines_that_were_added_are_read_alone(tmp_path: Path, header: bool) -> N
     assert triple.type == "P_R"  # R is another IRI's, whose line is not read again
     assert set(_entities(rest)) == {"s:b", "s:c"}
     assert _skipped(rest) == {"rows with too few columns": 1}
+
+
+def test_a_file_that_grew_is_loaded_from_where_it_ended(embedded: GraphStore, tmp_path: Path) -> None:
+    path = _file(tmp_path, "t.tsv", "a\tr\tb\n")
+    load(embedded, read_triples(path, Table("s")), progress=False)
+    with path.open("a") as file:
+        file.write("b\tr\tc\n")
+    again = load(embedded, read_triples(path, Table("s")), progress=False)
+    assert (again.appended, again.written.new_entities, again.written.new_triples) == (True, 1, 1)
+    assert load(embedded, read_triples(path, Table("s")), progress=False).unchanged
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz", "t.nt"])

@@ -448,13 +448,23 @@ def test_a_call_that_cannot_work_says_what_to_do(
         list(_options(*(word.format(**places) for word in words)).records())
 
 
-def test_pictures_and_wordnet_meet_in_one_graph(embedded: GraphStore, pictures: Path, yaml: Path, ili: Path) -> None:
-    for data in (read_wordnet_images(pictures, source="tiny"), read_wordnet_images(yaml, ili=ili)):
-        load(embedded, data, progress=False)
-    dog = embedded.entity(f"wn:{DOG}")
+def test_pictures_and_wordnet_meet_in_one_graph_of_either_kind(
+    store: GraphStore, tmp_path: Path, pictures: Path, ili: Path
+) -> None:
+    folder = tmp_path / "yaml"
+    folder.mkdir()
+    for name, text in YAML.items():
+        (folder / name).write_text(text)
+    sets = [read_wordnet_images(pictures, source="tiny"), read_wordnet_images(folder, ili=ili)]
+    for data in sets:
+        load(store, data, progress=False)
+    dog, before = store.entity(f"wn:{DOG}"), store.statistics()
     assert dog.sources == ("tiny", "wordnet")
     assert len(dog.images) == 3
     assert "domestic dog" in dog.texts
+    for data in reversed(sets):
+        load(store, data, progress=False)
+    assert (store.entity(f"wn:{DOG}"), store.statistics()) == (dog, before)
 
 
 #: No blanks, and neither a comma, which words.txt has between lemmas, nor a bracket, which Prolog has behind them.
