@@ -5,7 +5,8 @@
 SLICE is a folder with scene_graphs.json, image_data.json and images/. From its statistics are drawn pictures, objects
 with names, synsets and boxes, attributes, relationships and described regions, with some of the dirt of the published
 files. Each size is read, and then loaded into an embedded graph, in a process of its own; prints peak memory, seconds
-and the ratio to the first size. Ends with status 1 when a load's ratio is above the limit.
+and the ratio to the first size. Ends with status 1 when a load's ratio is above the limit. What grows is not the
+reader: a COPY into the embedded graph holds its rows in memory, and what sets records aside uses up its allowance.
 """
 
 from __future__ import annotations
