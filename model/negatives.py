@@ -53,7 +53,8 @@ class Corruption:
                 return found
         for row in np.unique(open_ // self._count):
             candidates = self._all(side, int(relation[row]))
-            false = candidates[~self._is_true(side, candidates, relation[row], other[row])]
+            one = slice(row, row + 1)
+            false = candidates[~self._is_true(side, candidates, relation[one], other[one])]
             mine = open_[open_ // self._count == row]
             if len(false):
                 found.flat[mine] = false[(uniform(*key, _TRIES, mine) * len(false)).astype(np.int64)]
