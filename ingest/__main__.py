@@ -19,9 +19,10 @@ from ingest import (
     wordnet_images,
     world,
 )
-from ingest.load import Wishes, dry_run, load
+from ingest.load import Wishes, dry_run, load, write_files
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
+from kgstore.upkeep import add_format_option, print_exported
 
 #: A loader is a module with HELP, `add_options(parser)` and `from_options(options) -> DataSet`.
 SOURCES: dict[str, ModuleType] = {
@@ -87,6 +88,10 @@ def _add_load_options(command: argparse.ArgumentParser) -> None:
         "another source asserts too stays, and so do predictions",
     )
     command.add_argument("--report", type=Path, metavar="FILE", help="write what was done and left out as JSON")
+    command.add_argument(
+        "--export", type=Path, metavar="DIR", help="write files of --format into a new folder instead of a graph"
+    )
+    add_format_option(command)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,21 +105,26 @@ def main(arguments: list[str] | None = None) -> int:
         return link.run(options)
     if options.loader is None:
         top.error("which source? One of: " + ", ".join(SOURCES))
-    if options.store is None and not options.dry_run:
+    if options.store is None and not options.dry_run and not options.export:
         top.error("--store URI is missing: say which graph to load into (or --dry-run to only count)")
     wishes = Wishes(options.limit, options.verify, options.verify_images, options.prune)
-    if_empty = options.if_empty and not options.dry_run
+    if_empty = options.if_empty and not options.dry_run and not options.export
     if if_empty and (held := _held(options.store)):
         return _nothing_loaded(options.loader, held)
     data = SOURCES[options.loader].from_options(options)
     if if_empty and (held := _held(options.store, data.source.name)):
         return _nothing_loaded(options.loader, held)
+    exported = None
     if options.dry_run:
         report = dry_run(data, wishes)
+    elif options.export:
+        report, exported = write_files(data, options.export, options.format, wishes)
     else:
         with open_store(options.store) as store:
             report = load(store, data, wishes)
     print("\n".join(report.lines()))
+    if exported is not None:
+        print_exported(exported, options.export)
     if options.report is not None:
         report.write(options.report)
     if report.nothing_used:

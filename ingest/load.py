@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -17,14 +18,16 @@ from ingest.aside import folder_aside
 from ingest.check import check_pictures, check_triples
 from ingest.compare import Comparison
 from ingest.content import Content, content_of
+from ingest.grown import keep_first_texts
 from ingest.pieces import Piece, pieces
 from ingest.predicates import settled
 from ingest.records import BadSource, Block, DataSet, Record, Skipped
 from ingest.report import Report
 from ingest.staging import Staging
+from kgstore.export import Contents, Exported, Format, export
 from kgstore.images import ImageRoots
 from kgstore.store import GraphStore
-from kgstore.values import Source
+from kgstore.values import Relation, Source, Written, relation_text
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def load(
             report.appended = True
         with folder_aside() as folder, Staging(folder) as staging:
             _set_aside(staging, added or data, report, wishes.limit, progress)
+            if added and data.most_texts is not None:
+                keep_first_texts(staging, store, data.most_texts)
             _check(staging, store, data, report, wishes, progress)
             rows = batch or store.transaction_rows
             _Writing(store, staging, data.source, content, report, wishes, rows, progress).write(mark)
@@ -93,6 +98,36 @@ def dry_run(data: DataSet, wishes: Wishes = Wishes(), *, progress: bool = True) 
         _check(staging, None, data, report, wishes, progress)
     report.seconds = time.monotonic() - started
     return report
+
+
+def write_files(
+    data: DataSet, out: Path, format: Format, wishes: Wishes = Wishes(), *, progress: bool = True
+) -> tuple[Report, Exported]:
+    """Reads and checks a data set as `load` would, and writes the files of an export instead of a graph.
+
+    They hold what a load into an empty graph would leave, with its mark: a server that imports them knows the source.
+    """
+    started = time.monotonic()
+    report = Report(data.source.name)
+    content = content_of(data, progress=progress)
+    with folder_aside() as folder, Staging(folder) as staging:
+        _set_aside(staging, data, report, wishes.limit, progress)
+        _check(staging, None, data, report, wishes, progress)
+        mark = replace(data.source, done=report.used, complete=report.complete, bytes=content.bytes)
+        mark = replace(mark, digest=content.digest if report.complete else "")
+        exported = export(Contents(staging.entities, staging.triples, _catalogue(staging), [mark]), format, out)
+    report.written = Written(new_entities=exported.entities, new_triples=exported.triples)
+    report.seconds = time.monotonic() - started
+    return report, exported
+
+
+def _catalogue(staging: Staging) -> list[Relation]:
+    """A line for every type, as a store would make it."""
+    texts = {relation.type: relation.text for relation in staging.relations()}
+    for batch in staging.triples():
+        for type_ in batch["type"].unique().to_pylist():
+            texts.setdefault(type_, relation_text(type_))
+    return [Relation(type_, text) for type_, text in texts.items()]
 
 
 def _set_aside(staging: Staging, data: DataSet, report: Report, limit: int | None, progress: bool) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from kgstore.errors import BadRecord
 from kgstore.store import GraphStore
 from kgstore.tables import tables
 from kgstore.values import COMMON_TYPE, DECISIONS, KINDS, ORIGINS, SPLITS
@@ -104,14 +105,23 @@ class Fault(NamedTuple):
 def check(store: GraphStore) -> Iterator[Fault]:
     """The faults of the graph; none for one that keeps the contract."""
     yield from (Fault(*fault) for fault in store.foreign())
+    try:
+        yield from _of_columns(store)
+    except BadRecord as error:
+        yield Fault(
+            "values that keep the graph from being read, and all other checks from being made", 1, (str(error),)
+        )
+
+
+def _of_columns(store: GraphStore) -> Iterator[Fault]:
     with tables(store) as database:
         _list(database, "sources", "name", [source.name for source in store.sources()])
         _list(database, "relations", "type", [relation.type for relation in store.relations()])
         for what, query in CHECKS.items():
-            count = database.execute(f"SELECT count(*) FROM ({query})").fetchone()
-            if count is not None and count[0]:
+            [(many,)] = database.execute(f"SELECT count(*) FROM ({query})").fetchall()
+            if many:
                 rows = database.execute(f"SELECT * FROM ({query}) ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
-                yield Fault(what, count[0], tuple(str(example) for (example,) in rows))
+                yield Fault(what, many, tuple(str(example) for (example,) in rows))
 
 
 def _list(database: duckdb.DuckDBPyConnection, table: str, column: str, values: list[str]) -> None:

@@ -26,13 +26,12 @@ def copy(origin: GraphStore, target: GraphStore, *, resume: bool = False, progre
             "interrupted."
         )
     statistics = origin.statistics()
-    written = Written()
+    written = target.write(relations=origin.relations())  # first, since the first text of a type stays
     with tqdm(total=statistics.entities + statistics.triples, unit="row", disable=not progress) as bar:
         for entities in _parts(_counting(origin.entity_columns(), bar), target.transaction_rows):
             written += target.write_columns(entities=entities)
         for triples in _parts(_counting(origin.triple_columns(), bar), target.transaction_rows):
             written += target.write_columns(triples=triples)
-    target.write(relations=origin.relations())
     for source in origin.sources():
         target.write(source=source)
     if resume and graph_digest(origin) != graph_digest(target):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,15 @@ from typing import Any, TypeVar
 
 import neo4j
 from neo4j import Driver, ManagedTransaction, NotificationMinimumSeverity
-from neo4j.exceptions import AuthError, ClientError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable
+from neo4j.exceptions import (
+    AuthError,
+    ClientError,
+    ConfigurationError,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+)
 from neo4j.exceptions import TransientError as Transient
 from neo4j.graph import Node, Relationship
 from neo4j.graph import Path as GraphPath
@@ -23,9 +33,12 @@ Answer = TypeVar("Answer")
 #: An open transaction, for what the store does within one.
 Work = ManagedTransaction
 
+log = logging.getLogger(__name__)
+
 FETCH = 10_000
 CONNECTS_WITHIN = 15.0
 RETRIES_FOR = 15.0
+PAUSE = 2.0
 ENDS_BY_ELEMENT = "MATCH (n) WHERE elementId(n) IN $elements RETURN elementId(n), n.id"
 
 
@@ -56,9 +69,21 @@ class Neo4jDriver:
         """All rows of one of our own queries."""
         return self._transact("READ", lambda tx: run(tx, cypher, parameters))
 
-    def write(self, work: Callable[[Work], Answer]) -> Answer:
-        """One transaction, tried again where the server says that trying again helps."""
-        return self._transact("WRITE", work)
+    def write(self, work: Callable[[Work], Answer], patience: float = 0.0) -> Answer:
+        """One transaction, tried again where the server says that trying again helps.
+
+        With patience also while the server is away, for so many seconds. `work` must change nothing when it is done
+        twice: whether a commit came through whose answer was lost, nobody knows.
+        """
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return self._transact("WRITE", work)
+            except StoreUnavailable as error:
+                if not _passes(error.__cause__) or time.monotonic() > until:
+                    raise
+                log.warning("%s Trying again for %.0f s.", error, until - time.monotonic())
+                time.sleep(PAUSE)
 
     def alter(self, cypher: str) -> None:
         """A change of the schema, which is a transaction of its own."""
@@ -120,7 +145,7 @@ class Neo4jDriver:
 
     def _translated(self, error: Exception, seconds: float | None) -> KgError:
         code = (error.code or "") if isinstance(error, Neo4jError) else ""
-        if isinstance(error, ServiceUnavailable | OSError):
+        if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
             return StoreUnavailable(
                 f"No Neo4j server answers at {self.uri}; start it, or correct --store or NEO4J_URI."
             )
@@ -157,6 +182,12 @@ def run_counting(
     rows = [tuple(record.values()) for record in result]
     counters = result.consume().counters
     return rows, counters.nodes_created + counters.relationships_created
+
+
+def _passes(error: BaseException | None) -> bool:
+    """Whether it may be over soon: no server, a lost connection or answer, a deadlock; not a wrong password."""
+    lost = isinstance(error, ServiceUnavailable | SessionExpired | OSError)
+    return lost or (isinstance(error, Neo4jError | DriverError) and error.is_retryable())
 
 
 def _credentials() -> tuple[str, str] | None:

@@ -48,6 +48,8 @@ from kgstore.values import (
 BATCH = 10_000
 PACKED = 50_000
 CANDIDATES = 300
+#: Seconds that a load waits for a server that is away: a restart takes some.
+LOADS_WAIT = 300.0
 WORDS_ASKED = 20
 LETTERS_ASKED = 40
 
@@ -264,7 +266,7 @@ class Neo4jStore:
             _revise(transaction, written, catalogue or marked)
             return written
 
-        return self._change(work)
+        return self._change(work, LOADS_WAIT if source else 0.0)
 
     def write_columns(
         self,
@@ -294,7 +296,7 @@ class Neo4jStore:
             _revise(transaction, written, catalogue or marked)
             return written
 
-        return self._change(work)
+        return self._change(work, LOADS_WAIT)
 
     def amend(self, entities: Sequence[Entity] = (), triples: Sequence[Triple] = ()) -> None:
         def work(transaction: Work) -> None:
@@ -349,7 +351,7 @@ class Neo4jStore:
 
         return self._change(work)
 
-    def _change(self, work: Callable[[Work], Item]) -> Item:
+    def _change(self, work: Callable[[Work], Item], patience: float = 0.0) -> Item:
         """One transaction, behind those of other writers."""
         if not self._ready_to_write:
             for constraint in CONSTRAINTS:
@@ -360,7 +362,7 @@ class Neo4jStore:
             run(transaction, LOCK, {"id": uuid.uuid4().hex})
             return work(transaction)
 
-        return self._driver.write(locked)
+        return self._driver.write(locked, patience)
 
     # -- reading
 

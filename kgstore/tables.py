@@ -37,8 +37,11 @@ def _fill(
     names: Sequence[str],
     batches: Iterable[pa.RecordBatch],
 ) -> None:
+    # Batch by batch rather than as one stream, out of which errors of the store would come as DuckDB's.
     chosen = pa.schema([schema.field(name) for name in names])
-    reader = pa.RecordBatchReader.from_batches(chosen, (batch.select(list(names)) for batch in batches))
-    database.register("arriving", reader)
+    database.register("arriving", chosen.empty_table())
     database.execute(f"CREATE TABLE {table} AS SELECT * FROM arriving")
+    for batch in batches:
+        database.register("arriving", pa.Table.from_batches([batch.select(list(names))]))
+        database.execute(f"INSERT INTO {table} SELECT * FROM arriving")
     database.unregister("arriving")

@@ -30,7 +30,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     checking.set_defaults(run=_check)
 
     exporting = commands.add_parser("export", help="write the graph as files")
-    add_format_option(exporting, "--format")
+    add_format_option(exporting)
     exporting.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to make")
     exporting.set_defaults(run=_export)
 
@@ -48,9 +48,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     copying.set_defaults(run=_copy)
 
 
-def add_format_option(command: argparse.ArgumentParser, name: str) -> None:
+def add_format_option(command: argparse.ArgumentParser) -> None:
+    """--format: which files an export writes."""
     command.add_argument(
-        name,
+        "--format",
         choices=FORMATS,
         default=FORMATS[0],
         help="neo4j-admin: CSV files and the command that imports them into a server that is not running; parquet: one "
@@ -58,10 +59,8 @@ def add_format_option(command: argparse.ArgumentParser, name: str) -> None:
     )
 
 
-def print_exported(done: Exported, out: Path, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"directory": str(out), **asdict(done)}, ensure_ascii=False))
-        return
+def print_exported(done: Exported, out: Path) -> None:
+    """What was written, and what to do with it."""
     print(f"{out}: {done.entities:,} entities, {done.triples:,} relations")
     if done.command:
         print(
@@ -95,7 +94,10 @@ def _check(chosen: argparse.Namespace) -> int:
 def _export(chosen: argparse.Namespace) -> None:
     with open_store(chosen.store) as store:
         done = export(Contents.of(store), chosen.format, chosen.out)
-    print_exported(done, chosen.out, chosen.json)
+    if chosen.json:
+        print(json.dumps({"directory": str(chosen.out), **asdict(done)}, ensure_ascii=False))
+    else:
+        print_exported(done, chosen.out)
 
 
 def _copy(chosen: argparse.Namespace) -> None:

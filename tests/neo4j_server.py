@@ -41,7 +41,7 @@ OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "ja
 #: Bolt's greeting and four versions that we would speak; a server that is up answers with the one it chose.
 BOLT_HANDSHAKE = bytes.fromhex("6060b017" + "00000405" + "00000404" + "00000304" + "00000003")
 #: Waits until we are gone, however we went (a time limit, kill -9), then ends the server and takes its files away.
-WATCH = 'cat; kill "$1"; sleep 5; kill -9 "$1" 2> /dev/null; rm -rf "$2"'
+WATCH = 'cat; pid=$(cat "$1/pid"); kill "$pid"; sleep 5; kill -9 "$pid" 2> /dev/null; rm -rf "$1"'
 HEAP = ("-Xms256m", "-Xmx1g")
 
 
@@ -49,13 +49,28 @@ class ServerMissing(Exception):
     """Java, Maven or the artifacts are not there; the message says which and what to install."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """A running server: its address and the password of the user neo4j."""
 
     uri: str
     password: str
+    home: Path
     process: subprocess.Popen[bytes]
+
+    def stop(self, signal_: signal.Signals = signal.SIGTERM) -> None:
+        """Ends the server: in order, or with SIGKILL as a power failure would."""
+        self.process.send_signal(signal_)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def start(self) -> None:
+        """Starts it again where it was."""
+        self.process = _start(self.home)
+        _wait_until_ready(int(self.uri.rpartition(":")[2]), self.process, self.home / "server.log")
 
 
 def prepare() -> Path:
@@ -85,7 +100,7 @@ def prepare() -> Path:
 def serving(before: Sequence[Sequence[str]] = (), pagecache: str = "128m") -> Iterator[Server]:
     """A fresh server on free ports of the loopback, with a password of its own; empty, unless neo4j-admin's commands
     that it is given run before it starts and fill it."""
-    jars = prepare()
+    prepare()
     if shutil.which("java") is None:
         raise ServerMissing("java is not installed (Debian: openjdk-17-jre-headless); the tests need it for Neo4j.")
     home = Path(tempfile.mkdtemp(prefix="neo4j-"))
@@ -99,37 +114,53 @@ def serving(before: Sequence[Sequence[str]] = (), pagecache: str = "128m") -> It
         "dbms.usage_report.enabled=false\n"
         f"server.memory.pagecache.size={pagecache}\n"
     )
-    environment = os.environ | {"NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
-    java = ["java", *HEAP, *(f"--add-opens={name}=ALL-UNNAMED" for name in OPENED), "-cp", f"{jars}/*"]
-    log = (home / "server.log").open("wb")
-    for command in (*before, ["dbms", "set-initial-password", password]):
-        subprocess.run(
-            [*java, "org.neo4j.cli.AdminTool", *command], env=environment, stdout=log, stderr=log, check=True
-        )
-    process = subprocess.Popen(
-        [*java, "org.neo4j.server.CommunityEntryPoint", f"--home-dir={home}", f"--config-dir={home / 'conf'}"],
-        env=environment,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,  # Ctrl-C in a terminal is for us; we end the server ourselves
-    )
-    watch = subprocess.Popen(
-        ["sh", "-c", WATCH, "sh", str(process.pid), home], stdin=subprocess.PIPE, start_new_session=True
-    )
+    with (home / "server.log").open("ab") as log:
+        for command in (*before, ["dbms", "set-initial-password", password]):
+            program = [*_java(), "org.neo4j.cli.AdminTool", *command]
+            subprocess.run(program, env=_environment(home), stdout=log, stderr=log, check=True)
+    server = Server(f"bolt://127.0.0.1:{port}", password, home, _start(home))
+    watch = subprocess.Popen(["sh", "-c", WATCH, "sh", home], stdin=subprocess.PIPE, start_new_session=True)
     try:
-        _wait_until_ready(port, process, home / "server.log")
-        yield Server(f"bolt://127.0.0.1:{port}", password, process)
+        _wait_until_ready(port, server.process, home / "server.log")
+        yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
+        server.stop()
         watch.kill()
         watch.communicate()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def import_seconds(command: Sequence[str]) -> float:
+    """How long neo4j-admin's import takes into a home of its own, which is gone afterwards; the start of Java too."""
+    prepare()
+    with tempfile.TemporaryDirectory(prefix="neo4j-") as home:
+        (Path(home) / "conf").mkdir()
+        (Path(home) / "conf" / "neo4j.conf").touch()
+        begun = time.monotonic()
+        program = [*_java(), "org.neo4j.cli.AdminTool", *command]
+        subprocess.run(program, env=_environment(Path(home)), stdout=subprocess.DEVNULL, check=True)
+        return time.monotonic() - begun
+
+
+def _java() -> list[str]:
+    return ["java", *HEAP, *(f"--add-opens={name}=ALL-UNNAMED" for name in OPENED), "-cp", f"{JARS}/*"]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return os.environ | {"NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
+
+
+def _start(home: Path) -> subprocess.Popen[bytes]:
+    with (home / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*_java(), "org.neo4j.server.CommunityEntryPoint", f"--home-dir={home}", f"--config-dir={home / 'conf'}"],
+            env=_environment(home),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C in a terminal is for us; we end the server ourselves
+        )
+    (home / "pid").write_text(str(process.pid))
+    return process
 
 
 def _free_port() -> int:
