@@ -8,9 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from ingest.conceptnet import MOST_TEXTS, read_conceptnet
 from ingest.records import BadSource, DataSet, Skipped
+from kgstore.merge import by_id, by_key
+from kgstore.records import column_rows, entities_of, triples_of
 from kgstore.values import Entity, Relation, Triple
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data" / "conceptnet"
@@ -44,6 +48,33 @@ def _triples(data: DataSet) -> list[Triple]:
 
 def _skipped(data: DataSet) -> Counter[str]:
     return Counter(record.reason for record in data.records() if isinstance(record, Skipped))
+
+
+def _as_columns(data: DataSet) -> tuple[dict[str, Entity], list[Triple], Counter[str], list[Relation], int]:
+    """What the blocks hold."""
+    assert data.blocks is not None
+    blocks = list(data.blocks())
+    skipped: Counter[str] = Counter()
+    for block in blocks:
+        for one in block.skipped:
+            skipped[one.reason] += one.count
+    return (
+        by_id(entity for block in blocks for entity in entities_of(column_rows(block.entities))),
+        [triple for block in blocks for triple in triples_of(column_rows(block.triples))],
+        skipped,
+        [relation for block in blocks for relation in block.relations],
+        sum(block.records for block in blocks),
+    )
+
+
+def _agree(data: DataSet) -> None:
+    """The columns say what the lines say one by one."""
+    entities, triples, skipped, relations, _ = _as_columns(data)
+    records = list(data.records())
+    assert triples == [record for record in records if isinstance(record, Triple)]
+    assert list(entities.values()) == list(by_id(one for one in records if isinstance(one, Entity)).values())
+    assert skipped == Counter(record.reason for record in records if isinstance(record, Skipped))
+    assert relations == [record for record in records if isinstance(record, Relation)]
 
 
 def test_an_assertion_becomes_a_weighted_triple_between_concepts(tmp_path: Path) -> None:
@@ -109,6 +140,7 @@ def test_dirt_is_counted_by_reason(tmp_path: Path) -> None:
         min_weight=0.5,
     )
     assert len(_triples(data)) == 1
+    _agree(data)
     assert _skipped(data) == {
         "assertions lighter than 0.5": 1,
         "links to other sites (ExternalURL)": 1,
@@ -139,6 +171,7 @@ def test_surface_texts_describe_the_concepts_they_name(tmp_path: Path) -> None:
             _line("/r/IsA", "/c/en/cow", "/c/en/pet", surfaceText=None),
         )
     )
+    _agree(data)
     texts = {id.rpartition("/")[2]: entity.texts for id, entity in _entities(data).items()}
     assert texts["dog"] == ("dog", "a dog")
     assert texts["pet"] == ("pet", "a pet")
@@ -154,7 +187,9 @@ def test_a_concept_with_many_spellings_keeps_a_few(tmp_path: Path) -> None:
         _line("/r/IsA", "/c/en/dog", f"/c/en/thing_{number}", surface=f"[[dog {number}]] is [[thing {number}]]")
         for number in range(20)
     ]
-    assert len(_entities(read_conceptnet(_packed(tmp_path, *lines)))["cn:/c/en/dog"].texts) == MOST_TEXTS
+    data = read_conceptnet(_packed(tmp_path, *lines))
+    assert len(_entities(data)["cn:/c/en/dog"].texts) == MOST_TEXTS
+    _agree(data)
 
 
 def test_labels_in_any_script_are_kept(tmp_path: Path) -> None:
@@ -184,5 +219,79 @@ def test_the_real_slices_have_the_counts_of_a_plain_count(name: str) -> None:
         if start.startswith("/c/en/") and end.startswith("/c/en/") and start != end:
             keys.add((relation, start, end))
     found = read_conceptnet(path)
+    _agree(found)
     assert len({triple.key for triple in _triples(found)}) == len(keys)
     assert set(_entities(found)) == {f"cn:{end}" for _, *ends in keys for end in ends}
+
+
+def test_the_sentence_is_the_text_of_the_relation_and_of_no_entity(tmp_path: Path) -> None:
+    data = read_conceptnet(
+        _packed(
+            tmp_path,
+            _line("/r/IsA", "/c/en/dog", "/c/en/pet", surface="*[[a  dog]] is [[a pet]]"),
+            _line("/r/IsA", "/c/en/cat", "/c/en/pet", surface="cats are pets"),
+            _line("/r/IsA", "/c/en/cow", "/c/en/pet"),
+            _line("/r/IsA", "/c/en/cow", "/c/en/pet", surface="[[a cow]] is not a [[pet]]"),
+        )
+    )
+    triples = by_key(_triples(data)).values()
+    assert [triple.text for triple in triples] == ["a dog is a pet", "cats are pets", "a cow is not a pet"]
+    texts = {text for entity in _entities(data).values() for text in entity.texts}
+    assert not texts & {triple.text for triple in triples}
+    _agree(data)
+
+
+def test_a_file_is_read_in_pieces_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [_line("/r/IsA", f"/c/en/a{n % 7}", f"/c/en/b{n % 5}", n, f"[[a {n}]] is [[b]]") for n in range(40)]
+    lines[30] = "torn\n"
+    (tmp_path / "plain.csv").write_bytes(b"\xef\xbb\xbf" + "".join(lines).encode().rstrip(b"\n"))
+    data = read_conceptnet(tmp_path / "plain.csv")
+    whole = _as_columns(data)
+    _agree(data)
+    assert whole[-1] == 40
+    for size in (1, 1000):
+        monkeypatch.setattr("ingest.conceptnet.PIECE", size)
+        assert _as_columns(data) == whole
+        assert data.blocks is not None
+        [torn] = [skipped for block in data.blocks() for skipped in block.skipped]
+        assert torn.example == "line 31: torn\n"
+
+
+WORDS = st.text(alphabet=st.sampled_from("ab_ \u00e9犬\u00a0.%'\\"), max_size=5)
+NODES = st.builds(
+    lambda language, words, sense: f"/c/{language}/{words}{sense}",
+    st.sampled_from(["en", "en", "en", "de", ""]),
+    WORDS,
+    st.sampled_from(["", "/n", "/n/wn/animal", "/"]),
+) | st.sampled_from(["/c/en", "/c/", "dog", "http://dbpedia.org/x", "https://x", ""])
+FORMS = st.text(alphabet=st.sampled_from("ab A[]\u00e9犬\n\u3000\"\\"), max_size=8) | st.just("a" * 81)
+SURFACES = st.one_of(
+    st.none(),
+    st.builds("[[{}]] is [[{}]]".format, FORMS, FORMS),
+    st.builds("*{}[[{}]]".format, FORMS, FORMS),
+    FORMS,
+    st.sampled_from([5, ["[[a]] [[b]]"], {"a": 1}, "", "\ud83d [[a]]", "[[a]] x [[b]] ]]"]),
+)
+WEIGHTS = st.floats(0, 100) | st.sampled_from([1, None, "2.5", " 2 ", "heavy", True, -1, 1e400, [], 10**400])
+DETAILS = st.one_of(
+    st.builds(
+        lambda weight, surface: json.dumps({"weight": weight, "surfaceText": surface}), WEIGHTS, SURFACES
+    ),
+    st.builds(lambda surface: json.dumps({"surfaceText": surface}, ensure_ascii=False), st.just("[[犬]] [[é]]")),
+    st.sampled_from(["{}", "[]", "1", "null", "{torn", "", '{"weight": 1}\r']),
+)
+RELATIONS = st.sampled_from(["/r/IsA", "/r/IsA", "/r/dbpedia/genre", "/r/ExternalURL", "IsA", "/r/犬"])
+LINES = st.one_of(
+    st.builds(lambda *columns: "\t".join(("/a/x", *columns)).encode() + b"\n", RELATIONS, NODES, NODES, DETAILS),
+    st.sampled_from([b"\n", b"\t\t\t\t\n", b"\xff\n", b"/a\t/r/IsA\t/c/en/\xff\t/c/en/b\t{}\n", b"a\tb\r\n"]),
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(LINES, max_size=8))
+@example([b'/a\t/r/IsA\t/c/en/a\t/c/en/b\t{"weight": 1, "surfaceText": "[[a]] is [[b"}\n'])
+def test_whatever_a_file_holds_its_columns_say_what_its_lines_say(tmp_path: Path, lines: list[bytes]) -> None:
+    first = b"/a/x\t/r/IsA\t/c/en/first\t/c/en/b\t{}\n"
+    (tmp_path / "assertions.csv").write_bytes(b"".join((first, *lines)))
+    _agree(read_conceptnet(tmp_path / "assertions.csv"))
+    _agree(read_conceptnet(tmp_path / "assertions.csv", language="all", min_weight=0.5))
