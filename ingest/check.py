@@ -41,9 +41,10 @@ FROM (SELECT id, list(image) AS images FROM bad_reference GROUP BY id) AS bad WH
 """
 
 
-def check_triples(staging: Staging, known: Known, report: Report) -> None:
-    """Takes out self-loops, and triples an end of which is neither set aside nor among the ids that `known` returns."""
-    _tell(staging.leave_out_loops(), SELF_LOOPS, report)
+def check_triples(staging: Staging, known: Known, report: Report, *, loops: bool = False) -> None:
+    """Takes out self-loops, unless `loops` keeps them, and triples an end of which is neither set aside nor known."""
+    if not loops:
+        _tell(staging.leave_out_loops(), SELF_LOOPS, report)
     missing: list[str] = []
     for ends in staging.unstaged_ends():
         for first in range(0, len(ends), _ASKED):

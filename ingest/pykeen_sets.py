@@ -7,7 +7,7 @@ Kinships and UMLS come with the package.
 Entities   concept `NAME:` (or what --ids says) and its label; words as in `python -m ingest triples`, by --names,
            --lemmas, --texts, --relation-texts
 Relations  their labels as types, in the split that PyKEEN has them in: its triples are those that it would train and
-           test on, without held-out ones whose ends or relation no training triple has
+           test on, facts of an entity with itself too, but no held-out ones whose ends or relation training lacks
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_pykeen(
     # What PyKEEN has by name lies at no path of ours, wherever the caller is.
     told = replace(told, path=f"PyKEEN [{told.path.rpartition('[')[2]}")
     count = sum(each.num_triples for each in _parts(data_set).values())
-    return DataSet(told, partial(_records, data_set, naming, texts, split), total=count)
+    return DataSet(told, partial(_records, data_set, naming, texts, split), total=count, loops=True)
 
 
 def _records(data_set: Dataset, naming: Naming, texts: Texts, split: str | None) -> Iterator[Record]:

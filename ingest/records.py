@@ -55,15 +55,18 @@ class DataSet:
 
     `source.done` and what follows it is not the loader's business. `total` counts the records where that is known
     beforehand. `files` are those whose bytes decide the records (annotations, not pictures), and folders of which it
-    matters what they hold, in a fixed order: while they and `format` stay, a load that ended is not read again; without files it is always. `format` is raised when a
-    loader comes to make other records of the same bytes. `blocks`, where a loader has it, gives the same records as
-    columns.
+    matters what they hold, in a fixed order: while they and `format` stay, a load that ended is not read again; without
+    files it is always. `format` is raised when a loader comes to make other records of the same bytes. `blocks`, where
+    a loader has it, gives the same records as columns.
 
     `since(offset)` is what stands from that byte on in the first file, to which lines were added: only a format of
-    plain lines has it, and it is asked at the beginning of a line.
+    plain lines has it, and it is asked at the beginning of a line. Where an entity keeps only the first of its texts,
+    `most_texts` says how many.
 
     `settle(types, words)` is the same data set where the source asserts these relation types already, and these words
     below COMMON_TYPE: a source with open vocabulary lets them be (see ingest/predicates.py).
+
+    `loops` keeps relations of an entity with itself, which are dirt but in a benchmark that counts them.
     """
 
     source: Source
@@ -73,7 +76,9 @@ class DataSet:
     blocks: Callable[[], Iterator[Block]] | None = None
     format: int = 1
     since: Callable[[int], DataSet] | None = None
+    most_texts: int | None = None
     settle: Callable[[frozenset[str], frozenset[str]], DataSet] | None = None
+    loops: bool = False
 
 
 def data_source(name: str, path: Path, options: object = None, image_root: str = "") -> Source:

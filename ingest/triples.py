@@ -20,8 +20,8 @@ Examples
   WordNet taxonomy   --path wordnet.is_a.txt --source wn --delimiter space --head 2 --tail 1 --relation-words "is a"
                      --lemmas words.txt --texts gloss.txt.gz
   WN18RR             --path WN18RR --source wn18rr --texts entity2text.txt --relation-texts relation2text.txt
-  WN9-IMG            --path WN9-IMG --source wn9 --ids wn --tail 2 --relation 3
-  DB15K, MKG-W       --path DB15K --source db15k
+  WN9-IMG            --path WN9-IMG --source wn9 --ids wn --tail 2 --relation 3 --loops
+  DB15K, MKG-W       --path DB15K --source db15k --loops
   RDF                --path dump.nt.gz --source dbpedia
   joins              --path same.tsv --source join --full-ids --relation-words "same as" --tail 2
 """
@@ -63,6 +63,7 @@ class Table:
     full_ids: bool = False
     ids: str = ""  # what ids begin with, if not the source's name
     language: str = "en"
+    loops: bool = False  # facts of an entity with itself stay
 
     @property
     def naming(self) -> Naming:
@@ -85,6 +86,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--header", action="store_true", help="skip the first line though columns are by position")
     add_text_options(parser)
     parser.add_argument("--language", default="en", metavar="CODE", help="of the texts in RDF (%(default)s)")
+    parser.add_argument("--loops", action="store_true", help="keep facts of an entity with itself, as benchmarks do")
     parser.add_argument("--split", choices=SPLITS, help="give all rows this split (train, or by the file of a folder)")
     parser.add_argument(
         "--kind", choices=("concept", "phrase"), default="concept", help="of the entities (%(default)s)"
@@ -109,6 +111,7 @@ def from_options(options: argparse.Namespace) -> DataSet:
         options.full_ids,
         options.ids,
         options.language.lower(),
+        options.loops,
     )
     folder = options.path if options.path.is_dir() else options.path.parent
     texts, files = texts_beside(options, folder)
@@ -122,13 +125,13 @@ def read_triples(path: Path, table: Table, texts: Texts = NO_TEXTS, split: str |
     if path.is_dir() and (counted := openke_files(path)):
         asked = {file: split or own for file, own in counted.items()}
         records = partial(_openke_records, path, asked, table, texts)
-        return DataSet(source, records, files=(*asked, *(path / name for name in NAMES)))
+        return DataSet(source, records, files=(*asked, *(path / name for name in NAMES)), loops=table.loops)
     files = _files(path, split)
     for file in files:
         if not is_rdf(file):
             _positions(file, table)
     since = partial(_since, source, files, table, texts) if _of_plain_lines(files, table) else None
-    return DataSet(source, partial(_records, files, table, texts), files=tuple(files), since=since)
+    return DataSet(source, partial(_records, files, table, texts), files=tuple(files), since=since, loops=table.loops)
 
 
 def _files(path: Path, split: str | None) -> dict[Path, str]:

@@ -362,6 +362,18 @@ def test_lines_that_were_added_are_read_alone(tmp_path: Path, header: bool) -> N
     assert _skipped(rest) == {"rows with too few columns": 1}
 
 
+def test_facts_of_an_entity_with_itself_are_dirt_unless_a_benchmark_counts_them(
+    embedded: GraphStore, tmp_path: Path
+) -> None:
+    path = _file(tmp_path, "t.tsv", "a\tr\ta\na\tr\tb\n")
+    parser = ArgumentParser()
+    add_options(parser)
+    for flags in ([], ["--loops"]):
+        data = from_options(parser.parse_args(["--path", str(path), "--source", "s", *flags]))
+        assert load(embedded, data, progress=False).written.new_triples == 1
+    assert embedded.statistics().triples == 2
+
+
 def test_a_file_that_grew_is_loaded_from_where_it_ended(embedded: GraphStore, tmp_path: Path) -> None:
     path = _file(tmp_path, "t.tsv", "a\tr\tb\n")
     load(embedded, read_triples(path, Table("s")), progress=False)
