@@ -64,8 +64,8 @@ RULES = (
         FROM synset JOIN map USING (name) JOIN wordnet ON wordnet.id = 'wn:' || map.wnid
         """,
     ),
-    # A synset's name is made of its first lemma: among capital and small words, which are numbered apart in Open English
-    # WordNet (cat the animal, CAT the tomography), it tells the right one, and without it a join is not sure.
+    # A synset's name is made of its first lemma: among capital and small words, which Open English WordNet counts apart
+    # (cat the animal, CAT the tomography), it tells the right one, and without it a join is not sure.
     Rule(
         "synset names, by number of the sense",
         """
