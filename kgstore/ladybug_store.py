@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import pyarrow as pa
 
 from kgstore import merge
+from kgstore.counting import Remembered, statistics_of
 from kgstore.errors import StoreUnavailable, UnknownEntity
 from kgstore.guard import require_reading
 from kgstore.ladybug_bulk import BulkWrite, read_ahead
@@ -166,7 +167,7 @@ class LadybugStore:
         self._using = threading.RLock()  # held for each use of the engine
         self._reader: LadybugReader | None = None
         self._closed = False
-        self._statistics: tuple[str, Statistics] | None = None
+        self._statistics = Remembered()
         try:
             self._engine = LadybugEngine(path)
             try:
@@ -469,23 +470,15 @@ class LadybugStore:
 
     def statistics(self) -> Statistics:
         with self._using:
-            fingerprint = self.fingerprint()
-            if self._statistics is None or self._statistics[0] != fingerprint:
-                self._statistics = (fingerprint, self._count())
-            return self._statistics[1]
+            return self._statistics.at(self.fingerprint(), self._count)
 
     def _count(self) -> Statistics:
-        types = {type_of(table): self._run(on(table, COUNT_TRIPLES))[0][0] for table in self._tables}
-        decisions = dict(self._run(COUNT_DECISIONS))
-        return Statistics(
-            entities=self._run(COUNT_ENTITIES)[0][0],
-            triples=sum(types.values()),
-            kinds=merge.by_count(self._run(COUNT_KINDS)),
-            types=merge.by_count((type_, count) for type_, count in types.items() if count),
-            sources=merge.by_count(self._run(COUNT_SOURCES)),
-            waiting=decisions.get("", 0),
-            accepted=decisions.get("accepted", 0),
-            rejected=decisions.get("rejected", 0),
+        return statistics_of(
+            self._run(COUNT_ENTITIES)[0][0],
+            {type_of(table): self._run(on(table, COUNT_TRIPLES))[0][0] for table in self._tables},
+            self._run(COUNT_KINDS),
+            self._run(COUNT_SOURCES),
+            self._run(COUNT_DECISIONS),
         )
 
     def fingerprint(self) -> str:

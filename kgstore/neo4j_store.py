@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 import pyarrow as pa
 
 from kgstore import merge, neo4j_recipe
+from kgstore.counting import Remembered, statistics_of
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
 from kgstore.neo4j_bulk import BulkWrite, gathered
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
@@ -243,7 +244,7 @@ class Neo4jStore:
         self._driver = Neo4jDriver(uri)
         self._ready_to_write = False
         self._ready_to_search = False
-        self._statistics: tuple[str, Statistics] | None = None
+        self._statistics = Remembered()
 
     # -- writing
 
@@ -454,26 +455,18 @@ class Neo4jStore:
         return [Source(*row) for row in self._read(SOURCES)]
 
     def statistics(self) -> Statistics:
-        fingerprint = self.fingerprint()
-        if self._statistics is None or self._statistics[0] != fingerprint:
-            self._statistics = (fingerprint, self._count())
-        return self._statistics[1]
+        return self._statistics.at(self.fingerprint(), self._count)
 
     def _count_types(self) -> dict[str, int]:
         return {name: self._read(_of(COUNT_TYPE, name))[0][0] for (name,) in self._read(COUNT_TYPES)}
 
     def _count(self) -> Statistics:
-        types = self._count_types()
-        decisions = dict(self._read(COUNT_DECISIONS))
-        return Statistics(
-            entities=self._read(REVISION)[0][2],
-            triples=sum(types.values()),
-            kinds=merge.by_count(self._read(COUNT_KINDS)),
-            types=merge.by_count((name, count) for name, count in types.items() if count),
-            sources=merge.by_count(self._read(COUNT_SOURCES)),
-            waiting=decisions.get("", 0),
-            accepted=decisions.get("accepted", 0),
-            rejected=decisions.get("rejected", 0),
+        return statistics_of(
+            self._read(REVISION)[0][2],
+            self._count_types(),
+            self._read(COUNT_KINDS),
+            self._read(COUNT_SOURCES),
+            self._read(COUNT_DECISIONS),
         )
 
     def fingerprint(self) -> str:
