@@ -167,7 +167,12 @@ def _check(
     remembered = {} if store is None else ImageRoots.of(store).folders
     own = {data.source.name: data.source.image_root} if data.source.image_root else {}
     roots = ImageRoots({**remembered, **own}).replaced()
-    check_triples(staging, lambda ids: () if store is None else [entity.id for entity in store.entities(ids)], report)
+    check_triples(
+        staging,
+        lambda ids: () if store is None else [entity.id for entity in store.entities(ids)],
+        report,
+        loops=data.loops,
+    )
     check_pictures(staging, roots, report, decode=wishes.verify_images, progress=progress)
     report.entities, report.triples = staging.entity_count, staging.triple_count
 
