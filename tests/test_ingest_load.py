@@ -15,6 +15,7 @@ from PIL import Image
 
 from ingest.__main__ import SOURCES, main
 from ingest.check import DANGLING, SELF_LOOPS
+from ingest.conceptnet import read_conceptnet
 from ingest.load import Wishes, dry_run, load
 from ingest.pictures import MISSING, NOT_DECODING, NOT_OPENING, TOO_LARGE
 from ingest.records import BadSource, Block, DataSet, Record, Skipped, data_source
@@ -265,6 +266,20 @@ def test_a_last_line_that_went_on_is_no_new_line(store: GraphStore, file: Path, 
     file.write_text("a b 1\nb c 12\n")
     assert not load(store, _lines(file), progress=False).appended
     assert graph_digest(store) == _undisturbed(_lines(file), tmp_path)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 7])
+def test_a_concept_keeps_its_first_texts_however_its_file_grew(embedded: GraphStore, tmp_path: Path, cut: int) -> None:
+    forms = ["a dog", "dogs", "dog", "the dog", "some dogs", "my dog", "a dog", "your dog"]
+    told = [json.dumps({"surfaceText": f"[[{form}]] can [[bark]]", "weight": 1.0}) for form in forms]
+    lines = [f"/a/{k}\t/r/CapableOf\t/c/en/dog\t/c/en/bark\t{details}\n" for k, details in enumerate(told)]
+    assertions = tmp_path / "assertions.csv"
+    assertions.write_text("".join(lines[:cut]))
+    load(embedded, read_conceptnet(assertions), progress=False)
+    assertions.write_text("".join(lines))
+    assert load(embedded, read_conceptnet(assertions), progress=False).appended
+    assert embedded.entity("cn:/c/en/dog").texts == ("dog", "a dog", "dogs", "the dog", "some dogs")
+    assert graph_digest(embedded) == _undisturbed(read_conceptnet(assertions), tmp_path)
 
 
 def test_what_is_gone_from_a_file_is_told_and_kept(store: GraphStore, file: Path) -> None:
