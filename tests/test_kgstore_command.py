@@ -48,6 +48,33 @@ def test_a_query_prints_its_rows(path: Path, tmp_path: Path) -> None:
     assert "--rows" in done.stderr
 
 
+def test_a_recipe_is_shown_with_its_defaults_and_projected_by_name_or_file(path: Path, tmp_path: Path) -> None:
+    done = call("query", "all", "--store", path)
+    assert done.stdout.splitlines() == [
+        "head\trelation\ttail\tweight\tsplit\tsource",
+        "a:dog\tIS_A\ta:animal\t1.0\ttrain\t[]",
+    ]
+    mine = tmp_path / "mine.cypher"
+    mine.write_text(
+        "// param type = \"IS_A\"\nMATCH (h:Entity)-[r]->(t:Entity) WHERE type(r) = $type\n"
+        "RETURN h.id AS head, type(r) AS relation, t.id AS tail // the end"
+    )
+    assert call("query", mine, "--store", path).stdout.splitlines()[1:] == ["a:dog\tIS_A\ta:animal"]
+    nothing = call("query", mine, "--param", "type=B", "--store", path)
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (
+        0,
+        "head\trelation\ttail\n",
+        "Nothing in the graph answers this query.\n",
+    )
+    assert "1 triples between 2" in call("project", mine, "--store", path, "--out", tmp_path / "p").stdout
+    again = call("project", mine, "--param", "type=B", "--store", path, "--out", tmp_path / "p")
+    assert (again.returncode, "returned no triple" in again.stderr) == (2, True)
+    mine.write_text("// store neo4j\n" + mine.read_text())
+    for command in (("query", mine), ("project", mine, "--out", tmp_path / "q")):
+        done = call(*command, "--store", path)
+        assert (done.returncode, "of the kind neo4j" in done.stderr) == (2, True)
+
+
 def test_stats_are_a_table_or_json(path: Path) -> None:
     table = call("stats", "--store", path).stdout
     assert "2  entities" in table

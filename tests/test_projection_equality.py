@@ -23,6 +23,13 @@ from tests.sampling_graph import random_graph as sampling_graph
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = load_recipe("all", {"splits": list(SPLITS), "predicted": ["accepted", "rejected", ""]})
 
+#: What recipes need to be told.
+NEEDED: dict[str, dict[str, object]] = {
+    "types": {"types": ["IS_A", "PART_OF"]},
+    "source": {"source": "s"},
+    "ego": {"seeds": ["s:0", "s:\u00e91"]},
+}
+
 #: What a reader in another process says of a projection.
 READ = """
 import hashlib, sys
@@ -43,9 +50,7 @@ def test_both_stores_give_the_same_bytes(neo4j_uri: str, tmp_path: Path) -> None
         for store in (embedded, server):
             graph.load(store, tmp_path / "pictures")
         for name in built_in_recipes():
-            given: dict[str, object] = {"types": ["IS_A", "PART_OF"], "source": "s", "seeds": ["s:0", "s:\u00e91"]}
-            cypher = (QUERIES / f"{name}.cypher").read_text()
-            recipe = load_recipe(name, {key: value for key, value in given.items() if f"${key} " in f"{cypher} "})
+            recipe = load_recipe(name, NEEDED.get(name, {}))
             one, other = project(embedded, recipe, tmp_path / "one"), project(server, recipe, tmp_path / "other")
             for array in ARRAYS:
                 file = f"{array}.npy"
