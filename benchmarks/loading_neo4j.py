@@ -58,7 +58,9 @@ def main() -> None:
         os.environ |= {"NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": server.password}
         os.environ.pop("NEO4J_DATABASE", None)
         with (
-            neo4j.GraphDatabase.driver(server.uri, auth=("neo4j", server.password)) as driver,
+            neo4j.GraphDatabase.driver(
+                server.uri, auth=("neo4j", server.password), notifications_min_severity="OFF"
+            ) as driver,
             driver.session() as session,
             open_store(server.uri) as store,
         ):
