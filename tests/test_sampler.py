@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kgstore import open_store
+from kgstore import Entity, Triple, open_store
 from kgstore.projecting import project
 from kgstore.projection import Projection, open_projection
 from kgstore.recipes import load_recipe
 from model.batch import TripleSample
 from model.neighbours import draw_evenly
-from model.permutation import mix, permuted, uniform
+from model.permutation import Purpose, mix, permuted, uniform
 from model.sampler import BadSampling, Sampler
+from tests.chi_square import critical
 from tests.sampling_graph import random_graph
 
 ALL = 10**9
@@ -186,6 +188,43 @@ def test_a_share_larger_than_its_group_takes_it_in_turns(projections: dict[str, 
     assert set(Counter(triples(sampler.sample(4))).values()) == {3}
 
 
+def test_source_shares_set_the_mixture_of_sources(tmp_path: Path) -> None:
+    sizes = {"small": 30, "large": 400, "other": 90}
+    ids = [f"s:{number}" for number in range(60)]
+    pairs = [(head, tail) for head in ids for tail in ids if head != tail]
+    triples = []
+    for source, size in sizes.items():
+        for at in range(size):
+            head, tail = pairs.pop()
+            triples.append(Triple(head, ("IS_A", "NEAR")[at % 5 == 0], tail, sources=(source,)))
+    with open_store(tmp_path / "graph") as store:
+        store.write([Entity(id_) for id_ in ids], triples)
+        projection = project(store, load_recipe("all"), tmp_path / "projection")
+    types = np.array([relation.type for relation in projection.relations])
+    sources = np.array(projection.sources)
+    sampler = Sampler(
+        projection, batch_size=20, shares={"NEAR": 0.2}, source_shares={"small": 0.5, "large": 0.2}, fanout=()
+    )
+    for step in range(30):
+        sample = sampler.sample(step)
+        place = np.searchsorted(projection.keys, projection.packed(sample.head, sample.relation, sample.tail))
+        drawn = zip(sources[projection.source[place]].tolist(), types[sample.relation].tolist(), strict=True)
+        counts = Counter(source if type_ != "NEAR" else type_ for source, type_ in drawn)
+        assert counts == {"small": 10, "large": 4, "other": 2, "NEAR": 4}
+        assert len({*zip(sample.head.tolist(), sample.relation.tolist(), sample.tail.tolist(), strict=True)}) == 20
+    with pytest.raises(BadSampling, match="1 or less"):
+        Sampler(projection, batch_size=20, shares={"NEAR": 0.6}, source_shares={"small": 0.5})
+    with pytest.raises(BadSampling, match="nobody"):
+        Sampler(projection, batch_size=20, source_shares={"nobody": 0.5})
+
+
+def test_choices_of_different_purpose_are_independent() -> None:
+    """The order of a batch and the choice of captions once came from one stream of numbers."""
+    order = permuted(np.arange(4096), 4096, (Purpose.SHUFFLE, 3, 9))
+    captions = uniform(Purpose.CAPTION, 0, 3, 9, np.arange(4096))
+    assert abs(np.corrcoef(order, captions)[0, 1]) < 0.06
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -223,9 +262,3 @@ def test_hashed_numbers_are_spread_evenly() -> None:
     numbers = uniform(0, 7, np.arange(100_000))
     counts = np.bincount((numbers * 64).astype(int), minlength=64)
     assert (((counts - 100_000 / 64) ** 2) / (100_000 / 64)).sum() < critical(63)
-
-
-def critical(freedom: int) -> float:
-    """What chi-square exceeds once in a thousand (Wilson and Hilferty's approximation)."""
-    spread = 2 / (9 * freedom)
-    return float(freedom * (1 - spread + 3.0902 * spread**0.5) ** 3)
