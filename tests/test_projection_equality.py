@@ -27,6 +27,7 @@ EVERYTHING = load_recipe("all", {"splits": list(SPLITS), "predicted": ["accepted
 NEEDED: dict[str, dict[str, object]] = {
     "types": {"types": ["IS_A", "PART_OF"]},
     "source": {"source": "s"},
+    "weight": {"least": 0.5},
     "ego": {"seeds": ["s:0", "s:\u00e91"]},
 }
 
