@@ -22,7 +22,6 @@ import argparse
 import json
 import math
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ import pyarrow.compute as pc
 from ingest.conceptnet_columns import Columns, Found, Told
 from ingest.lines import read_lines, read_pieces
 from ingest.records import BadSource, Block, DataSet, Record, Skipped, data_source
+from kgstore.aside import folder_aside
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import Entity, Relation, Triple, relation_text, relation_type
 
@@ -78,9 +78,9 @@ def _blocks(path: Path, source: str, language: str, min_weight: float) -> Iterat
     reasons = _reasons(language, min_weight)
     types: dict[str, str] = {}
     with (
-        tempfile.TemporaryDirectory(prefix="knowledge-clip-conceptnet-", ignore_cleanup_errors=True) as folder,
+        folder_aside() as folder,
         Columns(
-            Path(folder), language, min_weight, LONGEST_TEXT, partial(_parsed, language=language, min_weight=min_weight)
+            folder, language, min_weight, LONGEST_TEXT, partial(_parsed, language=language, min_weight=min_weight)
         ) as columns,
     ):
         for piece in read_pieces(path, PIECE):

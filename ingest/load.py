@@ -14,7 +14,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ingest.aside import folder_aside
 from ingest.check import check_pictures, check_triples
 from ingest.compare import Comparison
 from ingest.content import Content, content_of
@@ -24,6 +23,7 @@ from ingest.predicates import settled
 from ingest.records import BadSource, Block, DataSet, Record, Skipped
 from ingest.report import Report
 from ingest.staging import Staging
+from kgstore.aside import folder_aside
 from kgstore.export import Contents, Exported, Format, export
 from kgstore.images import ImageRoots
 from kgstore.store import GraphStore

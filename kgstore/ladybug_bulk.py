@@ -9,9 +9,8 @@ tables are created: a COPY makes place in each part of the table, 0.1 s and some
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgstore import merge
+from kgstore.aside import folder_aside
 from kgstore.ladybug_cypher import table_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_statements import (
@@ -84,8 +84,8 @@ class BulkWrite:
     def __init__(self, engine: LadybugEngine, tables: set[str]) -> None:
         self._engine = engine
         self._tables = tables
-        self._folder = tempfile.TemporaryDirectory(prefix="knowledge-clip-write-", ignore_cleanup_errors=True)
-        self._aside = RowsAside(Path(self._folder.name))
+        self._folder = ExitStack()
+        self._aside = RowsAside(self._folder.enter_context(folder_aside()))
         self._columns = duckdb.connect()
         self._entities_before: int = engine.run(COUNT_ENTITIES)[0][0]
         self._triples_before: dict[str, int] = {}
@@ -100,7 +100,7 @@ class BulkWrite:
     ) -> None:
         self._columns.close()
         self._aside.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     # -- reading
 

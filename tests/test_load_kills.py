@@ -77,7 +77,7 @@ def test_a_full_disk_stops_a_load_with_a_sentence_and_loses_nothing(tmp_path: Pa
 def test_what_a_killed_load_had_set_aside_is_taken_away_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = tmp_path / "knowledge-clip-load-left"
+    left = tmp_path / "knowledge-clip-aside-left"
     left.mkdir()
     (left / "lock").touch()
     (left / "rows").touch()

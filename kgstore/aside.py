@@ -1,4 +1,4 @@
-"""A folder in which a load sets its records aside, and which a later load takes away if this one is killed."""
+"""A folder in which a write or a load sets records aside, and which a later one takes away if this one is killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PREFIX = "knowledge-clip-load-"
+_PREFIX = "knowledge-clip-aside-"
 #: A folder is made a moment before it is locked: one so young belongs to somebody.
 _YOUNG = 60.0
 
@@ -27,7 +27,7 @@ def folder_aside() -> Iterator[Path]:
 
 
 def _clear(place: Path) -> None:
-    """Takes away what killed loads have left: the system lets go of a lock whatever ends the process."""
+    """Takes away what killed processes have left: the system lets go of a lock whatever ends the process."""
     for folder in place.glob(f"{_PREFIX}*"):
         try:
             if time.time() - folder.stat().st_mtime < _YOUNG:
