@@ -26,10 +26,13 @@ OTHER_BLANKS = BLANKS.replace("\\x{20}", "")
 LABEL = "replace(split_part(<node>, '/', 4), '_', ' ')"
 NODE = "'/c/' || split_part(<node>, '/', 3) || '/' || split_part(<node>, '/', 4)"
 
+#: `plain` texts have no blank but the space: looking for the others is what takes the time.
 MACROS = (
-    f"""CREATE MACRO words_of(x) AS CASE
-        WHEN contains(x, '  ') OR starts_with(x, ' ') OR ends_with(x, ' ') OR regexp_matches(x, '[{OTHER_BLANKS}]')
+    f"""CREATE MACRO words_of(x, plain) AS CASE
+        WHEN contains(x, '  ') OR starts_with(x, ' ') OR ends_with(x, ' ')
+            OR NOT plain AND regexp_matches(x, '[{OTHER_BLANKS}]')
         THEN trim(regexp_replace(x, '[{BLANKS}]+', ' ', 'g')) ELSE x END""",
+    "CREATE MACRO ascii_only(x) AS strlen(x) = length(x)",
     "CREATE MACRO beginnings(x) AS list_transform(string_split(lower(x), ' '), lambda w: left(w, 4))",
     """CREATE MACRO alike(form, label) AS
         len(list_filter(beginnings(label), lambda l: list_contains(beginnings(form), l))) / len(beginnings(label))""",
@@ -46,29 +49,28 @@ SELECT *, CASE
         THEN 'language'
     WHEN start_label = '' OR end_label = '' THEN 'label'
     END AS reason
-FROM (SELECT number, relation, head, tail, details, words_of(<start label>) AS start_label,
-      words_of(<end label>) AS end_label FROM lines)
+FROM (SELECT number, relation, head, tail, details,
+      words_of(<start label>, NOT $controls AND ascii_only(head)) AS start_label,
+      words_of(<end label>, NOT $controls AND ascii_only(tail)) AS end_label FROM lines)
 """
 SKIPPED = """
 SELECT reason, count(*), list(number ORDER BY number)[:3] FROM named WHERE reason IS NOT NULL GROUP BY reason
 """
 TOLD = """
 CREATE OR REPLACE TEMP TABLE told AS
-SELECT *, CASE
-        WHEN weight IS NULL OR NOT isfinite(weight) THEN true
-        WHEN surface = '' THEN false
+SELECT *, words_of(split_part(pieces[2], ']]', 1), plain) AS first,
+    words_of(split_part(pieces[3], ']]', 1), plain) AS second,
+    weight IS NULL OR NOT isfinite(weight) OR surface <> '' AND CASE
         WHEN NOT contains(surface, '[[') OR starts_with(surface, '["') OR starts_with(surface, '{')
-            OR contains(surface, chr(10)) THEN true
-        WHEN len(pieces) < 3 OR len(string_split(surface, ']]')) < 3 THEN false
-        ELSE len(pieces) > 3 OR len(string_split(pieces[2], ']]')) <> 2 OR len(string_split(pieces[3], ']]')) <> 2
-    END AS unusual,
-    CASE WHEN weight < $min_weight THEN 'light' WHEN start = "end" THEN 'self' END AS reason,
-    words_of(coalesce(split_part(pieces[2], ']]', 1), '')) AS first,
-    words_of(coalesce(split_part(pieces[3], ']]', 1), '')) AS second,
-    len(pieces) = 3 AND len(string_split(surface, ']]')) > 2 AS framed
+            OR NOT plain AND contains(surface, chr(10)) THEN true
+        WHEN len(pieces) < 3 OR closed < 3 THEN false
+        ELSE NOT (len(pieces) = 3 AND closed = 3 AND contains(pieces[2], ']]') AND contains(pieces[3], ']]'))
+        END AS unusual,
+    CASE WHEN weight < $min_weight THEN 'light' WHEN start = "end" THEN 'self' END AS reason
 FROM (
-    SELECT *, string_split(surface, '[[') AS pieces FROM (
+    SELECT *, string_split(surface, '[[') AS pieces, len(string_split(surface, ']]')) AS closed FROM (
         SELECT number, relation, <start> AS start, <end> AS "end", start_label, end_label,
+            NOT $controls AND ascii_only(details) AND NOT contains(details, '\\') AS plain,
             TRY_CAST(found[1] AS DOUBLE) AS weight, coalesce(found[2], '') AS surface
         FROM (SELECT *, TRY(json_extract_string(details, ['$.weight', '$.surfaceText'])) AS found
               FROM named WHERE reason IS NULL)))
@@ -82,15 +84,14 @@ ASSERTIONS = """
 SELECT number, relation, start, "end", weight, start_label, end_label,
     CASE WHEN NOT whole THEN '' WHEN exchanged THEN second ELSE first END AS start_form,
     CASE WHEN NOT whole THEN '' WHEN exchanged THEN first ELSE second END AS end_form,
-    words_of(replace(replace(ltrim(surface, '*'), '[[', ''), ']]', '')) AS text
+    words_of(replace(replace(ltrim(surface, '*'), '[[', ''), ']]', ''), plain) AS text
 FROM (
     SELECT *, CASE WHEN NOT whole OR (holds(first, start_label) AND holds(second, end_label)) THEN false
         ELSE alike(second, start_label) + alike(first, end_label) > alike(first, start_label) + alike(second, end_label)
         END AS exchanged
     FROM (SELECT *, length(first) BETWEEN 1 AND $longest AND length(second) BETWEEN 1 AND $longest
-                 AND framed AS whole
+                 AND len(pieces) = 3 AND closed = 3 AS whole
           FROM told WHERE NOT unusual AND reason IS NULL))
-ORDER BY number
 """
 
 FORMS = "CREATE TABLE forms(node VARCHAR, form VARCHAR, place BIGINT)"
@@ -102,7 +103,8 @@ INSERT INTO forms SELECT node, form, min(place) FROM (
 NODES = """
 SELECT node, label, list_prepend(label, coalesce(forms, [])[:$most - 1]) AS texts FROM (
     SELECT node, label, min(place) AS place, list(form ORDER BY place) FILTER (form <> '' AND form <> label) AS forms
-    FROM (SELECT node, words_of(<label>) AS label, form, min(place) AS place FROM forms GROUP BY node, form)
+    FROM (SELECT node, words_of(<label>, ascii_only(node) AND NOT $controls) AS label, form, min(place) AS place
+          FROM forms GROUP BY node, form)
     GROUP BY node, label)
 ORDER BY place
 """
@@ -143,12 +145,14 @@ class Found(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """The lines of a piece: `text` of five columns each, `good` which of all its lines these are."""
+    """The lines of a piece: `good` ones are text in five columns, `no_text` those that are not UTF-8. `controls` says
+    whether there are other control characters than tabs and ends of lines."""
 
     piece: bytes
     starts: np.ndarray
     good: np.ndarray
     no_text: np.ndarray
+    controls: bool
 
     @classmethod
     def of(cls, piece: bytes) -> tuple[Lines, pa.Table]:
@@ -158,7 +162,8 @@ class Lines(NamedTuple):
         ends = np.flatnonzero(letters[marks] == 10)
         good = np.diff(ends, prepend=-1) == 5
         starts = np.concatenate([[0], marks[ends[:-1]] + 1])
-        lines = cls(piece, starts, good, np.zeros(len(good), bool))
+        controls = bool(np.count_nonzero(letters < 32) > len(marks))
+        lines = cls(piece, starts, good, np.zeros(len(good), bool), controls)
         if not _is_text(piece):
             lines.no_text[:] = [not _is_text(lines.line(number)) for number in range(len(good))]
             good &= ~lines.no_text
@@ -196,11 +201,12 @@ class Columns:
         self._database.execute("SET temp_directory = $folder", {"folder": str(folder / "nodes")})
         for statement in (*MACROS, FORMS):
             self._database.execute(statement)
-        self._names = {"language": language}
-        self._told = {"min_weight": min_weight}
+        self._language = language
+        self._min_weight = min_weight
         self._longest = {"longest": longest}
         self._read_line = read_line
         self._lines_before = 0
+        self._controls = False
 
     def read(self, piece: bytes) -> Found:
         """`piece` is whole lines. Numbers of lines are counted from 1 through the whole file."""
@@ -216,9 +222,11 @@ class Columns:
             if places.any():
                 leave_out([(reason, int(places.sum()), np.flatnonzero(places)[:3].tolist())])
         self._database.register("lines", columns)
-        self._run(NAMES, self._names)
+        controls = lines.controls
+        self._controls |= controls
+        self._run(NAMES, {"language": self._language, "controls": controls})
         leave_out(self._run(SKIPPED))
-        self._run(TOLD, self._told)
+        self._run(TOLD, {"min_weight": self._min_weight, "controls": controls})
         leave_out(self._run(SKIPPED_LATER))
         assertions = self._database.sql(ASSERTIONS, params=self._longest).to_arrow_table()
         assertions = assertions.select(ASSERTION_COLUMNS.names).cast(ASSERTION_COLUMNS)
@@ -229,7 +237,8 @@ class Columns:
                 leave_out([(told, 1, [number])])
             else:
                 unusual[number] = told
-        if unusual:
+        numbers = assertions["number"].to_numpy()
+        if unusual or (np.diff(numbers) < 0).any():
             rows = [[*unusual], *([getattr(told, name) for told in unusual.values()] for name in Told._fields)]
             more = pa.table(rows, schema=ASSERTION_COLUMNS)
             assertions = pa.concat_tables([assertions, more]).sort_by("number")
@@ -249,7 +258,8 @@ class Columns:
 
     def nodes(self, most: int) -> Iterator[pa.RecordBatch]:
         """node, label and texts, at most so many of them, of all that were read, in order of first mention."""
-        yield from self._database.sql(spelled(NODES), params={"most": most}).to_arrow_reader(ROWS)
+        parameters = {"most": most, "controls": self._controls}
+        yield from self._database.sql(spelled(NODES), params=parameters).to_arrow_reader(ROWS)
 
     def _run(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         return self._database.execute(spelled(sql), parameters or None).fetchall()
