@@ -10,6 +10,8 @@ from kgstore.cypher import Token, tokens
 NODE_TABLES = ("Entity", "Relation", "Source", "Graph")
 _TAKEN = frozenset(name.upper() for name in NODE_TABLES)
 _FUNCTIONS = {"TYPE": "label", "RAND": "random"}
+#: A table that stays empty: a type that is not in the graph matches nothing, as on Neo4j. No type has a space.
+NO_RELATION = "no relation"
 #: A keyword here, and a property of our relations.
 _RESERVED = ("WHEN",)
 _AFTER_RETURN = ("ORDER", "SKIP", "LIMIT", "UNION")
@@ -29,27 +31,31 @@ def type_of(table: str) -> str:
 def for_ladybug(cypher: str, tables: Collection[str] = ()) -> str:
     """The query in the embedded store's words.
 
-    type(r) becomes label(r), rand() random(), r.when gets its quotes. `tables` are the relation tables there are: if
-    one of them has a changed name, it is put in and taken out too.
+    type(r) becomes label(r), rand() random(), r.when gets its quotes. `tables` are the relation tables there are, if
+    they are known: types of patterns become their tables, in quotes since a type may be a keyword here (ON, IN).
     """
-    changed = {type_of(table): table for table in tables if type_of(table) != table}
+    known = {type_of(table): table for table in tables}
+    changed = any(type_ != table for type_, table in known.items())
     pieces = list(tokens(cypher))
     solid = [at for at, piece in enumerate(pieces) if piece.kind not in ("space", "comment")]
     answer = [piece.text for piece in pieces]
-    brackets = 0
+    opened: list[str] = []
     for place, at in enumerate(solid):
         piece = pieces[at]
         before = pieces[solid[place - 1]].text if place else ""
         after = pieces[solid[place + 1]].text if place + 1 < len(solid) else ""
-        brackets += (piece.text == "[") - (piece.text == "]")
+        if piece.text in _OPENING:
+            opened.append("-[" if before == "-" and piece.text == "[" else piece.text)
+        elif piece.text in _CLOSING and opened:
+            opened.pop()
         if piece.word in _FUNCTIONS and after == "(" and before != ".":
             answer[at] = _FUNCTIONS[piece.word]
             if piece.word == "TYPE" and changed:
                 _take_out_changed_names(answer, pieces, solid, place)
         elif piece.word in _RESERVED and before == ".":
             answer[at] = f"`{piece.text}`"
-        elif brackets and before in (":", "|") and piece.kind in ("name", "quoted") and piece.name in changed:
-            answer[at] = f"`{changed[piece.name]}`"
+        elif known and opened[-1:] == ["-["] and before in (":", "|") and piece.kind in ("name", "quoted"):
+            answer[at] = f"`{known.get(piece.name, NO_RELATION)}`"
     return "".join(answer)
 
 

@@ -24,7 +24,7 @@ from kgstore.counting import Remembered, statistics_of
 from kgstore.errors import StoreUnavailable, UnknownEntity
 from kgstore.guard import require_reading
 from kgstore.ladybug_bulk import BulkWrite, read_ahead
-from kgstore.ladybug_cypher import for_ladybug, names_as_written, table_of, type_of
+from kgstore.ladybug_cypher import NO_RELATION, for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_reader import LadybugReader
 from kgstore.ladybug_recipe import TableQuery, table_query
@@ -186,7 +186,7 @@ class LadybugStore:
             if tables:
                 raise StoreUnavailable(f"{self._path} is a database of another program; give another path.")
             with self._engine.transaction():
-                for statement in (*NODE_TABLES, on(COMMON_TYPE, RELATION_TABLE)):
+                for statement in (*NODE_TABLES, on(COMMON_TYPE, RELATION_TABLE), on(NO_RELATION, RELATION_TABLE)):
                     self._engine.run(statement)
                 self._engine.run(FIRST_REVISION, {"id": uuid.uuid4().hex})
         elif "text" not in {name for _, name, *_ in self._engine.run(COMMON_COLUMNS)}:
@@ -306,7 +306,7 @@ class LadybugStore:
                 raise
 
     def _relation_tables(self) -> set[str]:
-        return {name for (name,) in self._engine.run(RELATION_TABLES)}
+        return {name for (name,) in self._engine.run(RELATION_TABLES)} - {NO_RELATION}
 
     def _require_ends(self, triples: Iterable[TripleKey], entities: Collection[str]) -> None:
         ends = dict.fromkeys(end for key in triples for end in (key.head, key.tail) if end not in entities)

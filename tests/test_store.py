@@ -448,6 +448,14 @@ def test_the_columns_of_a_query_are_called_as_it_is_written(store: GraphStore) -
     assert found.columns == ("type(r)", "both", "size(h.id) + 1")
 
 
+def test_a_type_that_is_not_in_the_graph_matches_nothing(store: GraphStore) -> None:
+    store.write([Entity("s:a"), Entity("s:b")], [Triple("s:a", "ON", "s:b"), Triple("s:b", "IN", "s:a")])
+    query = "MATCH (h)-[r:FAR_FROM|`ON`]->(t) RETURN h.id, type(r), t.id"
+    assert store.query(query).rows == [("s:a", "ON", "s:b")]
+    assert store.query("MATCH (h)-[r:FAR_FROM {words: ''}]->(t) RETURN h.id, r.weight").rows == []
+    assert store.statistics().types == {"IN": 1, "ON": 1}
+
+
 def test_a_query_is_cut_at_its_row_limit(store: GraphStore) -> None:
     store.write([Entity(f"a:{at}") for at in range(30)])
     found = store.query("MATCH (e:Entity) RETURN e.id", rows=10)
