@@ -69,13 +69,10 @@ def table_query(
     if since is not None:
         condition += f" AND offset(id({plain.relation})) >= {since}"
     returned = ", ".join(f"{expression} AS `{name}`" for name, expression in columns.items())
-    written = _with_values(f"{condition}\n{returned}", parameters)
-    if written is None:
-        return None
-    condition, returned = written.rsplit("\n", 1)
     template = _FROM_TABLE.replace("<start>", plain.start).replace("<end>", plain.end).replace("<r>", plain.relation)
     cypher = template.replace("<table>", table).replace("<condition>", condition).replace("<columns>", returned)
-    return TableQuery(for_ladybug(cypher), type_ if by_type else None)
+    written = _with_values(cypher, parameters)
+    return None if written is None else TableQuery(for_ladybug(written), type_ if by_type else None)
 
 
 def _with_values(cypher: str, parameters: Mapping[str, object]) -> str | None:
