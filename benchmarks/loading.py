@@ -89,14 +89,14 @@ def measure(slices: Path, lines: int, folder: Path) -> None:
 
 
 def enlarged(slices: Path) -> Iterator[bytes]:
-    """The lines of the slices again and again, each time about other concepts: words get the turn's number."""
+    """The lines of the slices again and again, each time about other concepts: words get the number of the turn."""
     lines = gzip.decompress((slices / FILES[0]).read_bytes()).splitlines(keepends=True)
     lines += (slices / FILES[1]).read_bytes().splitlines(keepends=True)
     yield from lines
     turn = 0
     while True:
         turn += 1
-        ending = b"_%d" % turn
+        ending = b"%d" % turn
         for line in lines:
             uri, relation, start, end, details = line.split(b"\t", 4)
             yield b"\t".join((uri, relation, _renamed(start, ending), _renamed(end, ending), details))

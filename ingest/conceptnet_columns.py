@@ -34,9 +34,12 @@ MACROS = (
         THEN trim(regexp_replace(x, '[{BLANKS}]+', ' ', 'g')) ELSE x END""",
     "CREATE MACRO ascii_only(x) AS strlen(x) = length(x)",
     "CREATE MACRO beginnings(x) AS list_transform(string_split(lower(x), ' '), lambda w: left(w, 4))",
-    """CREATE MACRO alike(form, label) AS
-        len(list_filter(beginnings(label), lambda l: list_contains(beginnings(form), l))) / len(beginnings(label))""",
     "CREATE MACRO holds(form, label) AS contains(' ' || lower(form) || ' ', ' ' || lower(label) || ' ')",
+    """CREATE MACRO alike(form, label) AS CASE
+        WHEN contains(label, ' ') THEN len(list_filter(beginnings(label), lambda l: list_contains(beginnings(form), l)))
+            / len(beginnings(label))
+        WHEN length(label) < 4 THEN holds(form, label)::DOUBLE
+        ELSE contains(' ' || lower(form), ' ' || left(lower(label), 4))::DOUBLE END""",
 )
 
 #: What can be said of a line before its details are read.
