@@ -44,6 +44,7 @@ from ingest.visual_genome_files import (
     Thing,
     box,
     find_files,
+    image_file,
     image_number,
     listed,
     merges,
@@ -208,6 +209,7 @@ class _Telling:
         self.source = reader.source
         self.vocabulary = vocabulary
         self.pictures: dict[int, Picture] = {}
+        self.numbers: dict[str, int] = {}  # file -> picture, where an entry names only the file
         self.objects_from: dict[int, str] = {}  # picture -> the file that says which objects it has
         self.merged = Merged()
         self.concepts: set[str] = set()
@@ -223,12 +225,21 @@ class _Telling:
         }
         for kind, file in self.reader.files.items():
             for entry in elements(file):
-                image = image_number(entry)
+                image = self._image_of(entry)
                 if image is None:
-                    yield Skipped(f"entries of {kind} without an image_id", json.dumps(entry)[:200])
+                    yield Skipped(f"entries of {kind} that name no picture", json.dumps(entry)[:200])
                     continue
                 yield from told[kind](kind, image, entry)
             self.merged.settle()
+            self.numbers = {}
+
+    def _image_of(self, entry: object) -> int | None:
+        """By its number; else by its file, which is named by the number where image_data does not say otherwise."""
+        if (image := image_number(entry)) is not None or not (name := image_file(entry)):
+            return image
+        if not self.numbers:
+            self.numbers = {picture.reference.rpartition("/")[2]: id for id, picture in self.pictures.items()}
+        return self.numbers.get(name, number({"id": name.partition(".")[0]}, "id"))
 
     def _image(self, kind: str, image: int, entry: object) -> Iterator[Record]:
         picture = self.pictures[image] = self.reader.picture(image, entry)
@@ -259,7 +270,7 @@ class _Telling:
             self.merged.add(merged)
             for one in dict.fromkeys(things):
                 yield from self._object(one, self._final(one.id, merged), picture)
-        for one in things:
+        for one in (*things, *_described(kind, entry)):
             head = f"{self.source}:{self._final(one.id, merged)}"
             for words in one.attributes:
                 yield from self._concept("attribute", words, words)
@@ -353,3 +364,9 @@ def _objects(kind: str, entry: object) -> list[object]:
         return listed(entry, "objects") or listed(entry, "attributes")
     told = [found for found in listed(entry, "relationships") if isinstance(found, dict)]
     return [found[end] for found in told for end in ("subject", "object") if end in found]
+
+
+def _described(kind: str, entry: object) -> list[Thing]:
+    """The objects of attributes that an entry lists beside its objects."""
+    found = listed(entry, "attributes") if kind != "relationships" and listed(entry, "objects") else []
+    return [one for one in map(thing, found) if one is not None]

@@ -7,6 +7,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ from kgstore.images import Box
 
 #: What the files are called, without version and ending, in the order in which they are read.
 KINDS = ("image_data", "objects", "scene_graphs", "attributes", "relationships", "region_descriptions")
+
+#: Lists of an entry whose elements may name the picture.
+INNER = ("regions", "objects", "attributes", "relationships")
 
 _FILE = re.compile(rf"({'|'.join(KINDS)})(?:_v\d[\d_.]*)?\.json(?:\.gz|\.zip)?\Z")
 _SYNSET = re.compile(r"\S+\.[a-z]\.\d+\Z")
@@ -71,10 +75,18 @@ def listed(entry: object, *keys: str) -> list[object]:
 
 
 def image_number(entry: object) -> int | None:
-    """The picture that an entry is about. Where it does not say so itself, its regions do."""
-    own = number(entry, "image_id", "image", "id")
-    inner = (number(region, "image_id", "image") for region in listed(entry, "regions"))
-    return own if own is not None else next((found for found in inner if found is not None), None)
+    """The picture that an entry is about. Where it does not say so itself, what it holds does."""
+    found = entry if isinstance(entry, dict) else {}
+    told = [number(found, "image_id", "image", "id"), number(found.get("image"), "image_id", "id")]
+    inner = (number(one, "image_id", "image") for key in INNER for one in listed(found, key))
+    return next((one for one in chain(told, inner) if one is not None), None)
+
+
+def image_file(entry: object) -> str:
+    """The name of the picture's file where an entry gives it or its address; otherwise empty."""
+    found = entry if isinstance(entry, dict) else {}
+    told = (found.get(key) for key in ("image_url", "url", "file_name", "image"))
+    return next((one.split("?")[0].rpartition("/")[2] for one in told if isinstance(one, str)), "")
 
 
 def number(entry: object, *keys: str) -> int | None:
@@ -102,19 +114,39 @@ def box(entry: object) -> Box | None:
 
 
 def thing(entry: object) -> Thing | None:
-    """The object of an entry; None where it bears no number."""
-    id = number(entry, "object_id", "id")
-    if id is None or not isinstance(entry, dict):
+    """The object of an entry, or the one that an entry of attributes is about; None where it bears no number."""
+    told = entry if isinstance(entry, dict) else {}
+    own = _bearer(told)
+    id = number(own, "object_id", "id")
+    if id is None:
         return None
-    merged = (number({"id": other}, "id") for other in listed(entry, "merged_object_ids"))
+    merged = (number({"id": other}, "id") for other in listed(own, "merged_object_ids"))
+    attributes = [one for key in ("attributes", "attribute") for one in _texts(told.get(key), "attribute", "name")]
     return Thing(
         id,
-        tuple(dict.fromkeys((*words(entry.get("names")), *words(entry.get("name"))))),
-        synsets(entry.get("synsets")),
-        words(entry.get("attributes")),
-        box(entry),
+        words([one for key in ("names", "name", "object_names", "object_name") for one in _texts(own.get(key))]),
+        synsets(own.get("synsets")),
+        words(attributes),
+        box(own) or box(told),
         tuple(other for other in merged if other is not None),
     )
+
+
+def _bearer(entry: dict[str, Any]) -> dict[str, Any]:
+    """The object that an entry of attributes is about: the entry itself, or its `subject`, an object or a number; then
+    the entry's own number and synsets are the attribute's."""
+    subject = entry.get("subject")
+    if isinstance(subject, dict):
+        return subject
+    if (id := number(entry, "subject", "subject_id")) is None:
+        return entry
+    return {key: value for key, value in entry.items() if key not in ("id", "synsets")} | {"object_id": id}
+
+
+def _texts(value: object, *keys: str) -> list[object]:
+    """One value or a list of them; of an object, what stands below the first of the keys that it has."""
+    values = value if isinstance(value, list) else [value]
+    return [next((one[key] for key in keys if key in one), None) if isinstance(one, dict) else one for one in values]
 
 
 def words(value: object) -> tuple[str, ...]:

@@ -149,6 +149,70 @@ def test_both_published_versions_say_the_same(tmp_path: Path) -> None:
     assert not _skipped(one)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"object_id": 5, "object_names": ["Dog"], "attributes": ["Wet ", "old"]},
+        {"id": 5, "object_name": "dog", "attributes": [{"attribute": "wet", "id": 3}, {"attribute": "old"}, {}, 4]},
+        {
+            "id": 9,
+            "subject": {"id": 5, "name": "dog"},
+            "attributes": ["wet"],
+            "attribute": "old",
+            "synsets": ["wet.a.01"],
+        },
+        {"id": 9, "subject": 5, "object_names": ["dog"], "attributes": ["wet", "old"], "synsets": ["wet.a.01"]},
+        {"attribute_id": 9, "object_id": 5, "subject": "dog", "names": "dog", "attributes": ["wet", "old", None]},
+    ],
+)
+def test_attributes_in_the_spellings_of_the_first_version(tmp_path: Path, told: dict[str, Any]) -> None:
+    """A file of their own, alone or beside the objects, or a list beside the objects of an entry."""
+    box = {"x": 10, "y": 20, "w": 30, "h": 40}
+    attributes = [{"image_id": 1, "attributes": [told]}]
+    wet = {("vg:5", "HAS_ATTRIBUTE", f"vg:attribute/{word}") for word in ("wet", "old")}
+    beside = read_visual_genome(
+        _written(tmp_path / "beside", image_data=[IMAGE], objects=[_graph(_thing(5))], attributes=attributes)
+    )
+    within = read_visual_genome(
+        _written(tmp_path / "within", image_data=[IMAGE], scene_graphs=[_graph(_thing(5), attributes=[told])])
+    )
+    alone = read_visual_genome(
+        _written(tmp_path / "alone", image_data=[IMAGE], attributes=[{"image_id": 1, "attributes": [{**told, **box}]}])
+    )
+    for data in (beside, within, alone):
+        assert _triples(data) == wet | {("vg:5", "PART_OF", "vg:image/1"), ("vg:5", "DEPICTS", "vg:name/dog")}
+        assert _entities(data)["vg:5"].images == ("vg/VG_100K_2/1.jpg#xywh=10,20,30,40",)
+        assert not _skipped(data)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"image_url": "https://x.org/VG_100K/1.jpg"},
+        {"url": "https://x.org/VG_100K/1.jpg?size=2", "image_id": None},
+        {"image": "1.jpg"},
+        {"image": {"id": 1}},
+        {"file_name": "VG_100K/1.jpg"},
+    ],
+)
+def test_an_entry_without_a_number_names_its_picture_otherwise(tmp_path: Path, told: dict[str, object]) -> None:
+    data = read_visual_genome(_written(tmp_path, objects=[{"objects": [_thing(5)], **told}]))
+    assert ("vg:5", "PART_OF", "vg:image/1") in _triples(data)
+    assert not _skipped(data)
+
+
+def test_the_objects_of_an_entry_may_name_its_picture(tmp_path: Path) -> None:
+    data = read_visual_genome(_written(tmp_path, objects=[{"objects": [_thing(5, image_id=1)]}]))
+    assert ("vg:5", "PART_OF", "vg:image/1") in _triples(data)
+
+
+def test_image_data_says_whose_a_file_is(tmp_path: Path) -> None:
+    images = [{**IMAGE, "url": "https://x.org/VG_100K/77.jpg"}]
+    entry = {"image_url": "https://x.org/VG_100K/77.jpg", "objects": [_thing(5)]}
+    data = read_visual_genome(_written(tmp_path, image_data=images, objects=[entry]))
+    assert ("vg:5", "PART_OF", "vg:image/1") in _triples(data)
+
+
 def test_synsets_stand_in_a_list_in_a_text_or_nowhere() -> None:
     assert synsets(["dog.n.01", "dog.n.01", 3]) == ("dog.n.01",)
     assert synsets("['dog.n.01', \"jack-o'-lantern.n.01\"]") == ("dog.n.01", "jack-o'-lantern.n.01")
@@ -359,8 +423,8 @@ def test_dirt_is_counted_by_reason(tmp_path: Path) -> None:
     )
     assert _skipped(data) == {
         "objects without a number": 3,
-        "entries of objects without an image_id": 2,
-        "entries of relationships without an image_id": 1,
+        "entries of objects that name no picture": 2,
+        "entries of relationships that name no picture": 1,
         "relationships of an object to itself": 1,
         "relationships without a predicate": 3,
         "relationships without a subject or an object": 3,
