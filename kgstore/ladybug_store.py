@@ -87,17 +87,22 @@ RECIPE_CHUNK = 4_000_000
 #: A reading process goes through the write-ahead log when it opens the file; a longer one is put into the file first.
 LOG_TO_READ = 8 * 2**20
 
-NODE_TABLES = (
-    "CREATE NODE TABLE IF NOT EXISTS Entity(id STRING PRIMARY KEY, kind STRING, name STRING, texts STRING[], "
-    "images STRING[], sources STRING[], split STRING)",
-    "CREATE NODE TABLE IF NOT EXISTS Relation(type STRING PRIMARY KEY, text STRING)",
-    "CREATE NODE TABLE IF NOT EXISTS Source(name STRING PRIMARY KEY, path STRING, image_root STRING, done INT64, "
-    "complete BOOLEAN, digest STRING, bytes INT64)",
-    "CREATE NODE TABLE IF NOT EXISTS Graph(id STRING PRIMARY KEY, revision INT64, entity_revision INT64, "
-    "change_revision INT64)",
-)
+NODE_COLUMNS = {
+    "Entity": "id STRING PRIMARY KEY, kind STRING, name STRING, texts STRING[], images STRING[], sources STRING[], "
+    "split STRING",
+    "Relation": "type STRING PRIMARY KEY, text STRING",
+    "Source": "name STRING PRIMARY KEY, path STRING, image_root STRING, done INT64, complete BOOLEAN, digest STRING, "
+    "bytes INT64",
+    "Graph": "id STRING PRIMARY KEY, revision INT64, entity_revision INT64, change_revision INT64",
+}
+NODE_TABLES = tuple(f"CREATE NODE TABLE IF NOT EXISTS {name}({columns})" for name, columns in NODE_COLUMNS.items())
+#: What a file made by an earlier version may lack.
+COLUMNS = {
+    **{name: tuple(column.split()[0] for column in columns.split(", ")) for name, columns in NODE_COLUMNS.items()},
+    COMMON_TYPE: TRIPLE_FIELDS[3:],
+}
 ALL_TABLES = "CALL show_tables() RETURN name"
-COMMON_COLUMNS = f"CALL table_info('{COMMON_TYPE}') RETURN *"
+TABLE_COLUMNS = "CALL table_info('<table>') RETURN *"
 RELATION_TABLES = "CALL show_tables() WHERE type = 'REL' RETURN name"
 
 #: Numbers of relations only grow, and so do those of entities.
@@ -189,12 +194,18 @@ class LadybugStore:
                 for statement in (*NODE_TABLES, on(COMMON_TYPE, RELATION_TABLE), on(NO_RELATION, RELATION_TABLE)):
                     self._engine.run(statement)
                 self._engine.run(FIRST_REVISION, {"id": uuid.uuid4().hex})
-        elif "text" not in {name for _, name, *_ in self._engine.run(COMMON_COLUMNS)}:
-            raise StoreUnavailable(
-                f"{self._path} was made by an earlier version, whose relations had no text: load its sources anew into "
-                "another file."
-            )
+        self._require_columns()
         self._tables = self._relation_tables()
+
+    def _require_columns(self) -> None:
+        tables = {name for (name,) in self._engine.run(ALL_TABLES)}
+        for table, columns in COLUMNS.items():
+            rows = self._engine.run(TABLE_COLUMNS.replace("<table>", table)) if table in tables else []
+            if lacking := set(columns) - {name for _, name, *_ in rows}:
+                raise StoreUnavailable(
+                    f"{self._path} was made by an earlier version (its {table} has no {', '.join(sorted(lacking))}): "
+                    "load its sources anew into another file."
+                )
 
     def _run(self, cypher: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         with self._using:

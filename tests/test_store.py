@@ -507,10 +507,19 @@ def test_every_error_is_ours(store: GraphStore) -> None:
         list(store.columns("MATCH (e:Entity) RETURN e.id AS id, 1 / 0 AS wrong UNION MATCH (e) RETURN 1"))
 
 
-def test_an_embedded_file_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        (f"ALTER TABLE {COMMON_TYPE} DROP text", f"its {COMMON_TYPE} has no text"),
+        ("ALTER TABLE Graph DROP change_revision", "its Graph has no change_revision"),
+        ("ALTER TABLE Source DROP bytes", "its Source has no bytes"),
+        ("DROP TABLE Relation", "its Relation has no text, type"),
+    ],
+)
+def test_an_embedded_file_of_an_earlier_version_says_what_to_do(tmp_path: Path, change: str, lacking: str) -> None:
     open_store(tmp_path / "graph.lbug").close()
     engine = LadybugEngine(tmp_path / "graph.lbug")
-    engine.run(f"ALTER TABLE {COMMON_TYPE} DROP text")
+    engine.run(change)
     engine.close()
-    with pytest.raises(StoreUnavailable, match="load its sources anew"):
+    with pytest.raises(StoreUnavailable, match=f"{lacking}.*load its sources anew"):
         open_store(tmp_path / "graph.lbug")
