@@ -134,7 +134,8 @@ def imported(graph: PowerLaw, pagecache: str = "2g") -> Iterator[Server]:
     """A Neo4j server of its own that holds the graph; the environment says how to log in. Gone at the end."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = _write_csv(graph, Path(folder))
-        command = ["database", "import", "full", "neo4j", "--overwrite-destination", *arguments]
+        report = f"--report-file={Path(folder) / 'import.report'}"  # else it is left where this was called
+        command = ["database", "import", "full", "neo4j", "--overwrite-destination", report, *arguments]
         with serving(before=[command], pagecache=pagecache) as server:
             os.environ |= {"NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": server.password}
             os.environ.pop("NEO4J_DATABASE", None)

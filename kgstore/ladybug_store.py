@@ -635,5 +635,3 @@ def _spool(batches: Iterator[pa.RecordBatch], file: IO[bytes]) -> None:
         with pa.ipc.new_stream(file, first.schema) as writer:
             for batch in itertools.chain([first], batches):
                 writer.write_batch(batch)
-
-
