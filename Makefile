@@ -1,6 +1,7 @@
 # make demo    from nothing to a page in the browser; a second call starts from what is there, an interrupted one goes on
 # make test    all tests, on a real Neo4j server, the embedded store and a real browser
-# make bench   what the performance claims rest on
+# make bench   what the performance claims rest on, in minutes. The long ones are called by name, with what they take:
+#              make bench BENCH=kills; make bench BENCH=visual_genome ARGUMENTS="--path SLICE"
 # make lint    ruff and mypy
 # Each sets up what it needs; Python 3.11 or later and make are enough to begin with.
 
@@ -17,6 +18,9 @@ KNOWLEDGE_CLIP ?= --steps 250 --batch-size 128 --fanout 2 --picture-share 0.3 --
 	--shares IMAGE_OF=0.25,SYNONYM=0.37,IS_A=0.17,HAS_GLOSS=0.04,GLOSS_OF=0.05,DEPICTS=0.05,HAS_COLOUR=0.03
 PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 200
 
+# The benchmarks that need no data, no server and no patience. The others: kills, loading, loading_neo4j, visual_genome.
+BENCH ?= stores sampling projection waiting
+
 .PHONY: demo test bench lint clean-demo
 .DELETE_ON_ERROR:
 
@@ -27,7 +31,7 @@ test: .venv/.ready
 	$(PY) -m pytest $(TESTS)
 
 bench: .venv/.ready
-	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) -m benchmarks.$$(basename $$file .py) || exit 1; done
+	@for name in $(BENCH); do echo "== $$name"; $(PY) -m benchmarks.$$name $(ARGUMENTS) || exit 1; done
 
 lint: .venv/.ready
 	$(PY) -m ruff check
