@@ -129,6 +129,16 @@ def load(store: GraphStore, graph: PowerLaw) -> None:
         store.write_columns(graph.entity_blocks(), counted(), graph.relations(), Source(SOURCE))
 
 
+def kept(graph: PowerLaw, folder: Path) -> Path:
+    """The embedded store of the graph in a folder, loaded if it is not there."""
+    path = folder / f"power-law-{graph.edges}"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with open_store(path) as store:
+            load(store, graph)
+    return path
+
+
 @contextmanager
 def imported(graph: PowerLaw, pagecache: str = "2g") -> Iterator[Server]:
     """A Neo4j server of its own that holds the graph; the environment says how to log in. Gone at the end."""

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from benchmarks.power_law import PowerLaw, imported, load
+from benchmarks.power_law import PowerLaw, imported, kept
 from kgstore import GraphStore, open_store
 from kgstore.command import run_command
 from kgstore.neo4j_store import Neo4jStore
@@ -51,7 +51,8 @@ def main() -> None:
     arguments = _parser().parse_args()
     graph = PowerLaw(arguments.edges)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [_embedded(graph, Path(arguments.graph or folder), Path(folder))]
+        with open_store(kept(graph, Path(arguments.graph or folder))) as store:
+            rows = [measure("embedded", store, Path(folder))]
         if arguments.neo4j:
             with imported(graph) as server, open_store(server.uri) as store:
                 rows.append(measure("neo4j", store, Path(folder)))
@@ -64,15 +65,6 @@ def main() -> None:
         )
     if arguments.out:
         Path(arguments.out).write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n", encoding="utf-8")
-
-
-def _embedded(graph: PowerLaw, kept: Path, folder: Path) -> Measured:
-    path = kept / f"power-law-{graph.edges}"
-    if not path.exists():
-        with open_store(path) as store:
-            load(store, graph)
-    with open_store(path) as store:
-        return measure("embedded", store, folder)
 
 
 def measure(name: str, store: GraphStore, folder: Path) -> Measured:

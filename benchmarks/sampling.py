@@ -1,11 +1,12 @@
 """Sampled edges a second: the projection's sampler beside Cypher for each batch and PyG's NeighborLoader, in one run.
 
-    python -m benchmarks.sampling [--edges 200000 2000000] [--neo4j] [--results benchmarks/results]
+    python -m benchmarks.sampling [--edges 200000 2000000] [--neo4j] [--graph FOLDER]
+        [--results benchmarks/results]
 
-Each graph (benchmarks/power_law.py) is loaded into an embedded store of its own and, with --neo4j, imported into a
-server of its own. --results writes sampling.json and a plot, sampling.svg. NeighborLoader needs torch-sparse (or
-pyg-lib, which PyPI has not): pip install --no-build-isolation torch-scatter torch-sparse, which takes a compiler and
-half an hour; without them its rows are missing and the reason is told.
+Each graph (benchmarks/power_law.py) is loaded into an embedded store of its own, kept in --graph for another run,
+and, with --neo4j, imported into a server of its own. --results writes sampling.json and a plot, sampling.svg.
+NeighborLoader needs torch-sparse (or pyg-lib, which PyPI has not): pip install --no-build-isolation torch-scatter
+torch-sparse, which takes a compiler and half an hour; without them its rows are missing and the reason is told.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import torch_geometric.typing
 from torch_geometric.loader import NeighborLoader
 
 from benchmarks.cypher_sampling import Form, forms_on_embedded, forms_on_neo4j
-from benchmarks.power_law import PowerLaw, imported, load
+from benchmarks.power_law import PowerLaw, imported, kept
 from kgstore import open_store
 from kgstore.command import run_command
 from kgstore.projecting import project
@@ -90,8 +91,7 @@ def rows_of(graph: PowerLaw, arguments: argparse.Namespace) -> Iterator[Row]:
         return Row(sampler, store, graph.edges, arguments.seeds, round(_edges_per_second(work)))
 
     with tempfile.TemporaryDirectory() as folder:
-        with open_store(Path(folder) / "graph") as store:
-            load(store, graph)
+        with open_store(kept(graph, Path(arguments.graph or folder))) as store:
             projection = project(store, load_recipe("all"), Path(folder) / "projection")
             batches = list(_seeds(projection, arguments))
             ours = Sampler(projection, batch_size=arguments.seeds, fanout=arguments.fanout)
@@ -194,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
         "--edges", type=_positive, nargs="+", default=[200_000], help="edges of each graph (default 200000)"
     )
     parser.add_argument("--neo4j", action="store_true", help="on a Neo4j server too, made for this; needs java")
+    parser.add_argument("--graph", help="a folder that keeps the embedded graphs (default: none)")
     parser.add_argument("--seeds", type=_positive, default=512, help="entities a batch starts from (default 512)")
     parser.add_argument(
         "--fanout", type=_positive, nargs="+", default=[15, 10], help="edges an entity, by hop (default 15 10)"
