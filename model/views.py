@@ -118,16 +118,6 @@ class Views:
             arrays["crops"] = random_crops(self.seed, sample.step, entities[is_picture], self.augment)
         return Batch(**{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})
 
-    def _known(self, sample: TripleSample) -> Bool[np.ndarray, "b b"]:
-        """[i, j]: (h_j, r_j, t_i) is true, as the graph says, or since both are pictures of one fact.
-
-        What is held out is not known while training, whatever the projection holds.
-        """
-        known = self.projection.contains(sample.head, sample.relation, sample.tail[:, None], split="train")
-        if sample.fact is None:
-            return known
-        return known | ((sample.fact >= 0) & (sample.fact == sample.fact[:, None]))
-
     def _shown(self, entities: Int64[np.ndarray, " n"], step: int) -> Shown:
         pictures = self.pictures.offsets[entities + 1] - self.pictures.offsets[entities]
         either = uniform(self.seed, step, entities, 0) < self.picture_share
