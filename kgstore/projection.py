@@ -82,7 +82,7 @@ class Projection:
                 setattr(self, name, mapped.view(np.ndarray))
             self._file = pa.memory_map(str(directory / "entities.arrow"))
             table = pa.ipc.open_file(self._file).get_batch(0)
-        except (OSError, ValueError, pa.ArrowInvalid) as error:
+        except (OSError, ValueError, EOFError, pa.ArrowInvalid) as error:  # EOFError: numpy's for an empty file
             raise BadProjection(
                 f"Projection {directory} is incomplete ({error}); remove it and project again."
             ) from error
