@@ -1,7 +1,7 @@
 """Joins: the same thing from different sources, told by SAME_AS relations. Ids are never rewritten.
 
 To use it: `python -m ingest link --store URI`, after any loads in any order; again after others. What it made before it
-finds and leaves; an ambiguous entity is listed by --report, not guessed.
+finds and leaves; an ambiguous entity is listed, all of them by --report, not guessed.
 
 Rules, each from an entity to WordNet's synset `wn:n02084071` (see wordnet-images)
   synset names   `vg:synset/dog.n.01`: by --synsets, a file of `NAME TAB WNID`; else by the number of the sense, which
@@ -22,10 +22,10 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -34,6 +34,7 @@ from ingest.joins import ALONE, AMBIGUOUS, MADE, RULES, STALE, TABLES, VIEWS, Ru
 from ingest.json_stream import elements
 from ingest.lines import read_lines
 from ingest.records import BadSource
+from ingest.report import write_json
 from ingest.visual_genome_files import number
 from kgstore.command import add_store_option
 from kgstore.open import open_store
@@ -72,12 +73,14 @@ class Joined:
     rule: str
     made: int = 0
     new: int = 0
-    ambiguous: int = 0
     alone: int = 0
+    ambiguous: dict[str, list[str]] = field(default_factory=dict)  # entity -> what it may be the same as
 
-    def line(self) -> str:
-        rest = [f"{self.ambiguous} ambiguous"] * (self.ambiguous > 0) + [f"{self.alone} alone"] * (self.alone > 0)
-        return f"  {self.rule}: {self.made} joins, {self.new} new" + "".join(f", {part}" for part in rest)
+    def lines(self) -> Iterator[str]:
+        rest = [f"{len(self.ambiguous)} ambiguous"] * bool(self.ambiguous) + [f"{self.alone} alone"] * bool(self.alone)
+        yield f"  {self.rule}: {self.made} joins, {self.new} new" + "".join(f", {part}" for part in rest)
+        for id, partners in islice(self.ambiguous.items(), 1):
+            yield f"    ambiguous, the first (--report FILE lists all): {id}, {' or '.join(partners)}"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--image-data", type=Path, metavar="FILE", help="Visual Genome's image_data.json, for COCO's ids"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="where to list what is ambiguous: rule, id, synsets"
+        "--report", type=Path, metavar="FILE", help="write what each rule did and all that is ambiguous as JSON"
     )
     parser.add_argument("--prune", action="store_true", help="take back joins of earlier runs that no rule makes now")
     parser.add_argument("--dry-run", action="store_true", help="count, write nothing")
@@ -97,12 +100,18 @@ def run(options: argparse.Namespace) -> int:
     """The command; prints what was joined."""
     synsets = [] if options.synsets is None else list(_synset_names(options.synsets))
     pictures = [] if options.image_data is None else list(_coco_pictures(options.image_data))
-    with open_store(options.store) as store, _report(options.report) as report:
-        joined, stale = link(store, synsets, pictures, report=report, prune=options.prune, dry_run=options.dry_run)
-    print("\n".join(joins.line() for joins in joined))
+    with open_store(options.store) as store:
+        joined, stale = link(store, synsets, pictures, prune=options.prune, dry_run=options.dry_run)
+    print("\n".join(line for joins in joined for line in joins.lines()))
+    taken_back = options.prune and not options.dry_run
     if stale:
-        took = "taken back" if options.prune and not options.dry_run else "stand; --prune takes them back"
+        took = "taken back" if taken_back else "stand; --prune takes them back"
         print(f"  {stale} joins of earlier runs that no rule makes now {took}")
+    if options.dry_run:
+        print("  nothing was written")
+    if options.report is not None:
+        told = {"source": NAME, "dry_run": options.dry_run, "rules": [asdict(joins) for joins in joined]}
+        write_json(told | {"stale": stale, "taken_back": taken_back}, options.report)
     return 0
 
 
@@ -111,7 +120,6 @@ def link(
     synsets: Sequence[tuple[str, str]] = (),
     pictures: Sequence[tuple[str, str]] = (),
     *,
-    report: TextIO | None = None,
     prune: bool = False,
     dry_run: bool = False,
 ) -> tuple[list[Joined], int]:
@@ -121,7 +129,7 @@ def link(
     """
     with tempfile.TemporaryDirectory(prefix="link-") as folder, _database(Path(folder)) as database:
         _read(store, database, synsets, pictures)
-        joined = [_by_rule(store, database, rule, report, dry_run) for rule in RULES]
+        joined = [_by_rule(store, database, rule, dry_run) for rule in RULES]
         stale = [TripleKey(head, SAME_AS.type, tail) for head, tail in database.execute(STALE).fetchall()]
         if prune and not dry_run:
             for first in range(0, len(stale), BATCH):
@@ -169,9 +177,7 @@ def _insert(database: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> 
     database.unregister("rows")
 
 
-def _by_rule(
-    store: GraphStore, database: duckdb.DuckDBPyConnection, rule: Rule, report: TextIO | None, dry_run: bool
-) -> Joined:
+def _by_rule(store: GraphStore, database: duckdb.DuckDBPyConnection, rule: Rule, dry_run: bool) -> Joined:
     joins = Joined(rule.name)
     database.execute(f"INSERT INTO candidate SELECT $rule, head, tail, unsure FROM ({rule.pairs})", {"rule": rule.name})
     if rule.asked:
@@ -180,10 +186,7 @@ def _by_rule(
             {"rule": rule.name},
         )
         joins.alone = database.execute(ALONE, {"rule": rule.name}).fetchall()[0][0]
-    for id, partners in _rows(database, AMBIGUOUS, rule):
-        joins.ambiguous += 1
-        if report is not None:
-            report.write(f"{rule.name}\t{id}\t{' '.join(partners)}\n")
+    joins.ambiguous = dict(_rows(database, AMBIGUOUS, rule))
     rows = _rows(database, MADE, rule)
     while some := list(islice(rows, BATCH)):
         triples = [
@@ -220,15 +223,3 @@ def _coco_pictures(file: Path) -> Iterator[tuple[str, str]]:
         id, coco = number(image, "image_id", "id", "image"), number(image, "coco_id")
         if id is not None and coco is not None and coco >= 0:
             yield f"vg:image/{id}", f"coco:image/{coco}"
-
-
-@contextmanager
-def _report(file: Path | None) -> Iterator[TextIO | None]:
-    if file is None:
-        yield None
-        return
-    try:
-        with file.open("w", encoding="utf-8") as report:
-            yield report
-    except OSError as error:
-        raise BadSource(f"{file} cannot be written: {error.strerror or error}. Give --report another.") from error

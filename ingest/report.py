@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingest.records import BadSource
 from kgstore.values import Retracted, Written
@@ -98,10 +99,15 @@ class Report:
         content = {"used": self.used} | asdict(self)
         if self.retracted is not None:
             content["retracted"]["tied"] = asdict(Finding(len(self.retracted.tied), [*self.retracted.tied[:EXAMPLES]]))
-        try:
-            file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise BadSource(f"{file} cannot be written ({error.strerror}): --report takes a file.") from error
+        write_json(content, file)
+
+
+def write_json(content: dict[str, Any], file: Path) -> None:
+    """What --report asks for. Raises BadSource when the file cannot be written."""
+    try:
+        file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadSource(f"{file} cannot be written ({error.strerror}): --report takes a file.") from error
 
 
 def _told(line: str, found: Finding) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -59,8 +58,12 @@ def _same(store: GraphStore) -> set[tuple[str, str]]:
 
 def _by_rule(joined: list[Joined]) -> dict[str, tuple[int, int, int, int]]:
     """What each rule did, by the first word of its name, where it did anything."""
-    found = {joins.rule: (joins.made, joins.new, joins.ambiguous, joins.alone) for joins in joined}
+    found = {joins.rule: (joins.made, joins.new, len(joins.ambiguous), joins.alone) for joins in joined}
     return {rule: counts for rule, counts in found.items() if any(counts)}
+
+
+def _ambiguous(joined: list[Joined]) -> dict[str, list[str]]:
+    return {id: partners for joins in joined for id, partners in joins.ambiguous.items()}
 
 
 def test_a_file_says_which_synset_a_name_means(store: GraphStore) -> None:
@@ -90,11 +93,10 @@ def test_the_number_of_a_sense_says_which_synset_a_name_means(store: GraphStore)
             *(_concept(f"vg:synset/{name}") for name in ("dog.n.01", "dog.n.03", "dog.n.02", "cat.n.01", "dog.v.01")),
         ],
     )
-    report = StringIO()
-    joined, _ = link(store, report=report)
+    joined, _ = link(store)
     assert _same(store) == {("vg:synset/dog.n.01", DOG), ("vg:synset/cat.n.01", CAT)}
     assert _by_rule(joined)["synset names, by number of the sense"] == (2, 2, 1, 0)
-    assert report.getvalue() == f"synset names, by number of the sense\tvg:synset/dog.n.03\t{HOUND}\n"
+    assert _ambiguous(joined) == {"vg:synset/dog.n.03": [HOUND]}
 
 
 def test_without_senses_the_first_of_a_word_with_one_synset_is_that(store: GraphStore) -> None:
@@ -109,11 +111,10 @@ def test_without_senses_the_first_of_a_word_with_one_synset_is_that(store: Graph
             _concept("vg:synset/great_dane.n.02"),
         ],
     )
-    report = StringIO()
-    joined, _ = link(store, report=report)
+    joined, _ = link(store)
     assert _same(store) == {("vg:synset/great_dane.n.01", DOG)}
     assert _by_rule(joined) == {"synset names, first of a word with one synset": (1, 1, 1, 2)}
-    assert report.getvalue().split("\t")[1:] == ["vg:synset/cat.n.01", f"{SCAN} {CAT}\n"]
+    assert _ambiguous(joined) == {"vg:synset/cat.n.01": [SCAN, CAT]}
 
 
 def test_words_of_conceptnet_with_one_synset_are_that(store: GraphStore) -> None:
@@ -172,8 +173,7 @@ def test_wnids_and_offsets_in_the_ids_of_other_sources_are_found(store: GraphSto
             Entity("wn9:image/n02084071", "image"),
         ],
     )
-    report = StringIO()
-    joined, _ = link(store, report=report)
+    joined, _ = link(store)
     assert _same(store) == {
         ("wn9:n02084071", DOG),
         ("set:class/n02121620", CAT),
@@ -184,7 +184,7 @@ def test_wnids_and_offsets_in_the_ids_of_other_sources_are_found(store: GraphSto
         "wnids in other ids": (2, 2, 0, 1),
         "WordNet's offsets as ids, with a lemma of the synset as name": (2, 2, 2, 0),
     }
-    assert [line.split("\t")[1] for line in report.getvalue().splitlines()] == ["nameless:02084071", "wn18rr:02121620"]
+    assert [*_ambiguous(joined)] == ["nameless:02084071", "wn18rr:02121620"]
 
 
 def test_pictures_of_coco_are_joined_and_what_is_held_out_stays_so(tmp_path: Path, store: GraphStore) -> None:
@@ -267,14 +267,22 @@ def test_the_command_says_by_which_rule_how_many(tmp_path: Path, capsys: pytest.
     (tmp_path / "image_data.json").write_text(
         json.dumps([{"image_id": 1, "coco_id": 10}, {"image_id": 2, "coco_id": None}, {"image_id": 3, "coco_id": -1}])
     )
-    call = ["link", "--store", str(graph), "--report", str(tmp_path / "report.tsv")]
+    call = ["link", "--store", str(graph), "--report", str(tmp_path / "report.json")]
     files = ["--synsets", str(tmp_path / "names.tsv"), "--image-data", str(tmp_path / "image_data.json")]
     assert main([*call, *files]) == 0
     printed = capsys.readouterr().out
     assert "synset names, by the file given: 1 joins, 1 new" in printed
     assert "ConceptNet's words with one synset: 0 joins, 0 new, 1 ambiguous" in printed
     assert "pictures of COCO in Visual Genome: 1 joins, 1 new" in printed
-    assert (tmp_path / "report.tsv").read_text() == f"ConceptNet's words with one synset\tcn:/c/en/cat\t{SCAN} {CAT}\n"
+    assert f"ambiguous, the first (--report FILE lists all): cn:/c/en/cat, {SCAN} or {CAT}" in printed
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert {"rule": "pictures of COCO in Visual Genome", "made": 1, "new": 1, "alone": 0, "ambiguous": {}} in told[
+        "rules"
+    ]
+    assert [rule["ambiguous"] for rule in told["rules"] if rule["ambiguous"]] == [{"cn:/c/en/cat": [SCAN, CAT]}]
+    assert (told["source"], told["dry_run"], told["stale"]) == ("link", False, 0)
+    assert main([*call, *files, "--dry-run"]) == 0
+    assert "nothing was written" in capsys.readouterr().out
     (tmp_path / "names.tsv").write_text("nothing\n")
     assert run_command(lambda: main([*call, *files])) == WRONG_CALL
     assert "NAME TAB WNID" in capsys.readouterr().err
