@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from jaxtyping import Float32, Int32, UInt8, UInt16
 from tqdm import tqdm
 
 from kgstore.errors import BadProjection
+from kgstore.plain_recipe import plain_recipe
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
 from kgstore.values import COMMON_TYPE, SPLITS, Relation, relation_text
@@ -80,7 +81,6 @@ def read_population(
 ) -> Population:
     """Runs the recipe, setting its rows aside in `folder`. Raises BadProjection when it lacks a column, names no entity
     or returns nothing."""
-    recipe.require_store(store.uri)
     batches = store.recipe_columns(recipe.cypher, recipe.parameters)
     population = number_rows(store, recipe, batches, numbering, folder, progress=progress)
     if not len(population.head):
@@ -89,6 +89,14 @@ def read_population(
             f"{dict(recipe.parameters)}."
         )
     return population
+
+
+def check_recipe(store: GraphStore, recipe: Recipe) -> None:
+    """Raises for what can be told before anything is read: a wrong store, and a column that a plain recipe lacks."""
+    recipe.require_store(store.uri)
+    plain = plain_recipe(recipe.cypher)
+    if plain is not None:
+        _check_names(recipe, plain.columns)
 
 
 def number_rows(
@@ -202,16 +210,19 @@ def _without_dictionaries(batch: pa.Table) -> pa.Table:
 
 
 def _check_columns(recipe: Recipe, table: pa.Table) -> None:
+    _check_names(recipe, [name.removesuffix("_number") for name in table.column_names])
     for name in REQUIRED:
-        if f"{name}_number" in table.column_names:
-            continue
-        if name not in table.column_names:
+        if name in table.column_names and not _is_text(table[name].type):
+            raise BadProjection(f"Column {name!r} of recipe {recipe.name} holds {table[name].type}, not text.")
+
+
+def _check_names(recipe: Recipe, names: Collection[str]) -> None:
+    for name in REQUIRED:
+        if name not in names:
             raise BadProjection(
-                f"Recipe {recipe.name} returns {', '.join(table.column_names)} and lacks the column {name!r}; "
+                f"Recipe {recipe.name} returns {', '.join(names)} and lacks the column {name!r}; "
                 "end it with RETURN h.id AS head, type(r) AS relation, t.id AS tail."
             )
-        if not _is_text(table[name].type):
-            raise BadProjection(f"Column {name!r} of recipe {recipe.name} holds {table[name].type}, not text.")
 
 
 def _is_text(type_: pa.DataType) -> bool:

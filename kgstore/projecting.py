@@ -19,7 +19,7 @@ from jaxtyping import Int32
 from kgstore.arranging import Edges, arranged, keys_of
 from kgstore.errors import BadProjection
 from kgstore.images import ImageRoots
-from kgstore.population import Numbering, Population, read_population
+from kgstore.population import Numbering, Population, check_recipe, read_population
 from kgstore.projection import ENTITIES, FORMAT, Projection, open_projection
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
@@ -39,6 +39,7 @@ def project(
     Repeats of a triple become one, of the greatest weight. `all_entities` numbers isolated entities too. Raises
     BadProjection for a recipe without a needed column or an answer, and when the graph changes meanwhile.
     """
+    check_recipe(store, recipe)
     directory = Path(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with unchanged(store) as (graph, extent):

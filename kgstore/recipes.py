@@ -31,6 +31,7 @@ _DEFAULT = re.compile(r"^//\s*param\s+(\w+)\s*=\s*(.*?)(?:\s+in\s+(\[.*\]))?\s*$
 _STORE = re.compile(r"^//\s*store\s+(\S+)\s*$", re.MULTILINE)
 _LITERAL_OR_COMMENT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
+_LIST = re.compile(r"\bIN\s+\$([A-Za-z_]\w*)(?![\w.\[])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Recipe:
     parameters: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        used = set(_PARAMETER.findall(_LITERAL_OR_COMMENT.sub(" ", self.cypher)))
+        bare = _LITERAL_OR_COMMENT.sub(" ", self.cypher)
+        used = set(_PARAMETER.findall(bare))
         known = ", ".join(sorted(used)) or "none"
         for name in self.parameters:
             if name not in used:
@@ -50,6 +52,13 @@ class Recipe:
         for name in sorted(used):
             if name not in self.parameters:
                 raise QueryRefused(f"Recipe {self.name} needs its parameter {name!r}: add --param {name}=VALUE.")
+        for name in sorted({*_LIST.findall(bare)}):
+            value = self.parameters[name]
+            if not isinstance(value, list | tuple):
+                raise QueryRefused(
+                    f"Parameter {name!r} of recipe {self.name} is {value!r} and must be a list: "
+                    f"--param {name}='{json.dumps([value], ensure_ascii=False, default=str)}'."
+                )
         for match in _DEFAULT.finditer(self.cypher):
             allowed = _json(self.name, match[1], match[3]) if match[3] else [self.parameters.get(match[1])]
             if match[1] in used and self.parameters[match[1]] not in allowed:

@@ -229,7 +229,8 @@ def test_projecting_again_replaces_what_was_there(loaded: GraphStore, tmp_path: 
 @pytest.mark.parametrize(
     ("cypher", "said"),
     [
-        ("MATCH (h)-[r]->(t) RETURN h.id AS head, t.id AS tail", "lacks the column 'relation'"),
+        ("MATCH (h)-[r]->(t) RETURN h.id AS head, t.id AS tail", "returns head, tail and lacks the column 'relation'"),
+        ("MATCH (h)-[r]->(t) WITH h, t RETURN h.id AS head, t.id AS tail", "returns head, tail and lacks the column"),
         ("MATCH (h)-[r]->(t) RETURN h.id AS head, r.weight AS relation, t.id AS tail", "not text"),
         ("MATCH (h)-[r]->(t) RETURN h.kind AS head, 'X' AS relation, t.id AS tail", "id of no entity"),
         ("MATCH (h)-[r]->(t) RETURN h.id AS head, 'X' AS relation, t.id AS tail, 'mine' AS split", "split 'mine'"),
@@ -290,6 +291,8 @@ def test_parameters_of_a_recipe_are_checked_before_it_runs(tmp_path: Path) -> No
         load_recipe("ego")
     with pytest.raises(QueryRefused, match="one of \\[1, 2, 3\\]"):
         load_recipe("ego", {"seeds": [], "depth": 4})
+    with pytest.raises(QueryRefused, match=r"'types' of recipe types is 'IS_A' .* --param types='\[\"IS_A\"\]'"):
+        load_recipe("types", {"types": "IS_A"})
     with pytest.raises(QueryRefused, match="one of all"):
         load_recipe("al")
     assert Recipe("mine", "RETURN '$5 $each' AS a // $b\n").parameters == {}
