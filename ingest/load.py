@@ -214,7 +214,10 @@ class _Writing:
         columns are on the disk, so a load that fails or is killed in that moment compares once more.
         """
         comparison = None
-        if mark is None or (_file(mark) != _file(self._end) and not self._wishes.prune):
+        another = mark is not None and _file(mark) != _file(self._end)
+        if mark is not None and another and mark.path:
+            self._report.notes.append(_of_another_file(mark, pruned=self._wishes.prune))
+        if mark is None or (another and not self._wishes.prune):
             # What another file told under this name stays: it is not gone.
             self._write_all(0)
         elif self._can_go_on(mark):
@@ -265,6 +268,13 @@ class _Writing:
             disable=not self._progress,
         ) as bar:  # fmt: skip
             yield from pieces(self._staging, self._rows, done, bar)
+
+
+def _of_another_file(mark: Source, *, pruned: bool) -> str:
+    before = f"{mark.name} was loaded from {_file(mark)} before: what only that told"
+    if pruned:
+        return f"{before} is gone too"
+    return f"{before} stays until a load with --prune; two files to keep need two names (--source)"
 
 
 def _file(mark: Source) -> str:

@@ -325,8 +325,21 @@ def test_what_another_file_told_under_the_same_name_is_not_gone(store: GraphStor
     load(store, _lines(file), progress=False)
     other = file.with_name("other.txt")
     other.write_text("x y 1\n")
-    assert not load(store, _lines(other), progress=False).gone
+    report = load(store, _lines(other), progress=False)
+    assert not report.gone
+    assert [str(file) in note and "two names" in note for note in report.notes] == [True]
     assert load(store, _lines(file), progress=False).written == Written()
+
+
+def test_pruning_by_another_file_says_what_was_loaded_before(store: GraphStore, file: Path) -> None:
+    load(store, _lines(file), progress=False)
+    other = file.with_name("other.txt")
+    other.write_text("a b 1\n")
+    report = load(store, _lines(other), Wishes(prune=True), progress=False)
+    assert report.notes == [f"l was loaded from {file} before: what only that told is gone too"]
+    assert report.retracted is not None
+    assert report.retracted.removed_triples == 2
+    assert load(store, _lines(other), Wishes(prune=True), progress=False).notes == []
 
 
 def test_verifying_finds_what_was_changed_behind_our_back_and_puts_it_right(
