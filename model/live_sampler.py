@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from pandas.util import hash_array
 
 from kgstore.plain_recipe import plain_recipe
 from kgstore.projection import Projection
+from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
 from kgstore.values import COMMON_TYPE, SPLITS
 from model.batch import Neighbourhood, TripleSample
@@ -28,6 +30,11 @@ _COLUMNS = ("head", "relation", "tail", "weight", "split")
 
 #: Names of the query's parameter and of each id in it, which no recipe is likely to use.
 _WANTED, _EACH = "wanted_tails_", "wanted_tail_"
+
+_ONE_PROCESS = (
+    "A live sampler asks a store, which belongs to the process that opened it: take num_workers=0, or threads, or open "
+    "a store and make a sampler in each process."
+)
 
 #: Ids hashed at once when the sampler is made.
 _AT_ONCE = 1_000_000
@@ -49,6 +56,8 @@ class LiveSampler(Sampler):
     neighbourhoods as the graph has it now. Entities and relations that came after the projection have no number there:
     their edges are left out (`unnumbered` counts them) until a new run projects again.
 
+    Several threads may use it, other processes may not: with a DataLoader num_workers is 0.
+
     All edges of an entity are asked for, and drawn from here by the same numbers as `Sampler` draws by: on a graph that
     does not change, the samples are the same.
     """
@@ -57,7 +66,8 @@ class LiveSampler(Sampler):
         super().__init__(projection, **options)
         self.gone = self.unnumbered = 0
         self._store = store
-        self._cypher = _incoming(projection)
+        self._process = os.getpid()
+        self._cypher = incoming_query(projection.recipe)
         self._parameters = projection.recipe.parameters
         self._relations = pa.array(
             [each.text if each.type == COMMON_TYPE else each.type for each in projection.relations]
@@ -123,6 +133,8 @@ class LiveSampler(Sampler):
 
     def _ask(self, entities: Int64[np.ndarray, " k"]) -> Answer:
         """All edges for training that lead to these entities."""
+        if os.getpid() != self._process:  # a forked worker's copy: two processes on one connection hang
+            raise BadSampling(_ONE_PROCESS)
         ids = self.projection.entity_ids(entities)
         batches = [
             batch for batch in self._store.columns(self._cypher, {**self._parameters, _WANTED: ids}) if len(batch)
@@ -140,9 +152,8 @@ class LiveSampler(Sampler):
         if "weight" in table.column_names:
             weight = pc.fill_null(table["weight"].cast(pa.float64()), 1.0).to_numpy().astype(np.float32)
         if self._sums is not None:
-            check_weights(weight, lambda place: (table["head"][place].as_py(), table["tail"][place].as_py()))
-        keys, first = np.unique(self.projection.packed(head, relation, tail)[kept], return_index=True)
-        return Answer(keys, weight[kept][first])
+            check_weights(np.where(kept, weight, 0), lambda place: (table["head"][place].as_py(), table["tail"][place].as_py()))
+        return _distinct(self.projection.packed(head, relation, tail)[kept], weight[kept])
 
     def _numbers(self, ids: pa.ChunkedArray) -> Int64[np.ndarray, " e"]:
         """The numbers of entities, -1 for those that the projection does not have."""
@@ -155,15 +166,15 @@ class LiveSampler(Sampler):
         return keys // len(self.projection.relations)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("A live sampler holds a store, which is not shared between processes; make one in each.")
+        raise TypeError(_ONE_PROCESS)
 
 
-def _incoming(projection: Projection) -> str:
+def incoming_query(asked: Recipe) -> str:
     """The recipe's query, asked of some tails. Raises BadSampling for a recipe of another form."""
-    recipe = plain_recipe(projection.recipe.cypher)
+    recipe = plain_recipe(asked.cypher)
     if recipe is None:
         raise BadSampling(
-            f"Recipe {projection.recipe.name} cannot be asked of some entities alone; give the live sampler one of the "
+            f"Recipe {asked.name} cannot be asked of some entities alone; give the live sampler one of the "
             "form MATCH (h:Entity)-[r]->(t:Entity) WHERE .. RETURN h.id AS head, .., or draw from the projection."
         )
     types = ":" + "|".join(f"`{type_}`" for type_ in recipe.types) if recipe.types else ""
@@ -173,6 +184,13 @@ def _incoming(projection: Projection) -> str:
     columns = ", ".join(f"{text} AS {name}" for name, text in recipe.columns.items() if name in _COLUMNS)
     where = f"{tail}.id = {_EACH}" + (f" AND ({recipe.where})" if recipe.where else "")
     return f"UNWIND ${_WANTED} AS {_EACH} MATCH {pattern} WHERE {where} RETURN {columns}"
+
+
+def _distinct(keys: np.ndarray, weight: np.ndarray) -> Answer:
+    """Each edge once, of the greatest weight if it comes again, as in a projection."""
+    order = np.lexsort((-weight, keys))
+    keys, first = np.unique(keys[order], return_index=True)
+    return Answer(keys, weight[order][first])
 
 
 def _hashed_ids(projection: Projection) -> dict[str, np.ndarray]:

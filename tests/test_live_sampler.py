@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
 from kgstore import Entity, GraphStore, Triple
 from kgstore.projecting import project
@@ -17,7 +18,7 @@ from kgstore.projection import Projection
 from kgstore.recipes import Recipe, load_recipe
 from model.batch import Neighbourhood, TripleSample
 from model.live_sampler import LiveSampler
-from model.sampler import BadSampling, Sampler
+from model.sampler import BadSampling, GraphBatches, Sampler
 from tests.chi_square import critical, inclusion_statistic
 from tests.sampling_graph import random_graph
 
@@ -111,3 +112,30 @@ def test_a_recipe_that_cannot_be_asked_of_some_entities_is_refused(
         LiveSampler(store, other, batch_size=4)
     with pytest.raises(TypeError, match="store"):
         pickle.dumps(LiveSampler(store, projection, batch_size=4))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # from Python 3.12 on
+def test_a_forked_process_that_asks_gets_a_sentence_and_does_not_hang(
+    store: GraphStore, projection: Projection
+) -> None:
+    live = LiveSampler(store, projection, batch_size=4)
+    loader = DataLoader(GraphBatches(live, 2), batch_size=None, num_workers=1, multiprocessing_context="fork")
+    with pytest.raises(BadSampling, match="num_workers=0"):
+        list(loader)
+    assert len(list(DataLoader(GraphBatches(live, 2), batch_size=None))) == 2
+
+
+def test_an_edge_that_comes_again_has_its_greatest_weight_here_too(store: GraphStore, tmp_path: Path) -> None:
+    ends = [Entity("s:1"), Entity("s:2"), Entity("s:3")]
+    store.write(ends, [Triple("s:1", kind, "s:2", weight=weight) for kind, weight in (("A", 0.0), ("B", 2.0))])
+    store.write((), [Triple("s:3", "A", "s:2")])
+    cypher = (
+        "MATCH (h:Entity)-[r]->(t:Entity) "
+        "RETURN h.id AS head, 'LINKED_TO' AS relation, t.id AS tail, r.weight AS weight"
+    )
+    projection = project(store, Recipe("linked", cypher), tmp_path / "projection")
+    live = LiveSampler(store, projection, batch_size=2, fanout=(2,), by_weight=True)
+    fast = Sampler(projection, batch_size=2, fanout=(2,), by_weight=True)
+    tail = projection.numbers(["s:2"])
+    assert columns(live.neighbourhood(tail)) == columns(fast.neighbourhood(tail))
+    assert len(live.neighbourhood(tail).head) == 2
