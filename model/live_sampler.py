@@ -152,7 +152,8 @@ class LiveSampler(Sampler):
         if "weight" in table.column_names:
             weight = pc.fill_null(table["weight"].cast(pa.float64()), 1.0).to_numpy().astype(np.float32)
         if self._sums is not None:
-            check_weights(np.where(kept, weight, 0), lambda place: (table["head"][place].as_py(), table["tail"][place].as_py()))
+            ends = (table["head"], table["tail"])
+            check_weights(np.where(kept, weight, 0), lambda place: [ids[place].as_py() for ids in ends])
         return _distinct(self.projection.packed(head, relation, tail)[kept], weight[kept])
 
     def _numbers(self, ids: pa.ChunkedArray) -> Int64[np.ndarray, " e"]:
