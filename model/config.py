@@ -46,6 +46,10 @@ TOWERS: dict[str, TowerShape] = {
 }
 
 
+#: The kinds of groups that a batch is composed of: of pictures with their captions, and of other triples.
+GROUPS = (("pictures",), ("head", "relation", "siblings"))
+
+
 def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
     """A field of a configuration: its default, the help of its flag, and the values it may take."""
     return field(default=default, metadata={"help": help, "choices": choices})
@@ -201,6 +205,13 @@ class TrainConfig:
             parts = getattr(self, name).values()
             _check(all(0 <= part <= 1 for part in parts), name, self, "must each lie in [0, 1]")
             _check(name == "compose" or sum(parts) <= 1 + 1e-9, name, self, "must sum to 1 or less")
+        both = sum(self.shares.values()) + sum(self.source_shares.values())
+        _check(both <= 1 + 1e-9, "source_shares", self, f"makes more than 1 together with --shares {self.shares}")
+        known = [kind for kinds in GROUPS for kind in kinds]
+        _check(self.compose.keys() <= set(known), "compose", self, f"must name kinds of groups: {', '.join(known)}")
+        for kinds in GROUPS:
+            of_part = sum(share for kind, share in self.compose.items() if kind in kinds)
+            _check(of_part <= 1 + 1e-9, "compose", self, f"must sum to 1 or less over {', '.join(kinds)}")
         _check(self.group_size >= 2, "group_size", self, "must be 2 or more")
         _check(all(count >= 1 for count in self.fanout), "fanout", self, "must be numbers of 1 or more")
         _check(any(self.weights.values()), "e2e", self, "needs at least one weight above 0")
@@ -213,6 +224,9 @@ class TrainConfig:
         named = {name: getattr(self, name) for name in ("e2e", "e2r", "g2e", "kd", "clip")}
         return {name: weight for name, weight in named.items() if weight}
 
+
+#: What the objective clip changes in the defaults: CLIP's own loss reads pairs alone, and no neighbourhoods.
+CLIP_DEFAULTS: dict[str, Any] = {"shares": {"IMAGE_OF": 1.0}, "fanout": (), "batch_size": 64}
 
 #: What a choice of towers changes in the other defaults. The small CLIP starts from nothing, so its towers may move as
 #: fast as the rest, and its pictures are pooled to four tokens beside the class token, which costs it nothing.
@@ -317,11 +331,14 @@ def _metavar_of(hint: Any) -> str:
 def _shown(value: Any) -> str:
     if value is None or value == () or value == {}:
         return "none"
+    if isinstance(value, dict):
+        value = tuple(f"{name}={share}" for name, share in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _presets_of(name: str) -> str:
-    return "".join(f"; {preset}: {_shown(values[name])}" for preset, values in PRESETS.items() if name in values)
+    brought = {**PRESETS, "objective clip": CLIP_DEFAULTS}
+    return "".join(f"; {preset}: {_shown(values[name])}" for preset, values in brought.items() if name in values)
 
 
 def _check(holds: bool, name: str, config: object, rule: str) -> None:

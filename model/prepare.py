@@ -40,9 +40,18 @@ from model.checkpoint import (
     read_tensors,
     write_checkpoint,
 )
-from model.config import CHECKPOINT_TOWERS, ModelConfig, TrainConfig, from_flags, from_json, given_flags, to_json
+from model.config import (
+    CHECKPOINT_TOWERS,
+    CLIP_DEFAULTS,
+    ModelConfig,
+    TrainConfig,
+    from_flags,
+    from_json,
+    given_flags,
+    to_json,
+)
 from model.knowledge_clip import KnowledgeClip
-from model.live_sampler import LiveSampler
+from model.live_sampler import LiveSampler, incoming_query
 from model.sampler import IMAGE_OF, Sampler
 from model.schedule import make_optimizer
 from model.stream import Stream
@@ -53,9 +62,6 @@ from model.views import Views
 
 #: Settings that a run may change when it goes on.
 MAY_CHANGE = ("steps", "log_every", "save_every", "keep", "pictures", "workers")
-
-#: CLIP's own loss reads pairs alone, and no neighbourhoods.
-CLIP_DEFAULTS: dict[str, Any] = {"shares": {IMAGE_OF: 1.0}, "fanout": (), "batch_size": 64}
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,15 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
     """Writes a new run: reads the graph, makes or loads the first weights. config.json comes last."""
     if args.store is None:
         raise WrongCall("Say which graph to train on: --store PATH, or --neo4j-uri bolt://HOST:7687.")
+    recipe = load_recipe(args.recipe, parse_parameters(args.param))
+    asked = from_flags(TrainConfig, args, "")  # what is wrong with the call is told before anything slow
+    if asked.sampler == "live":
+        incoming_query(recipe)
     start = read_start(args.init, getattr(args, "towers", None))
     train = train_config(args, start.towers, teacher=bool(args.init or args.teacher))
     shape = model_config(args, start)
     attention = attention_for(shape.attention, device)
 
-    recipe = load_recipe(args.recipe, parse_parameters(args.param))
     with open_store(args.store) as store:
         projection = projection_for(store, recipe, directory.parent / "projections", progress=True)
         sampler_of(projection, train, store)  # settings that this graph cannot meet must not leave a run behind

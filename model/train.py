@@ -204,7 +204,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m model.train", description=(__doc__ or "").split("\n")[0], allow_abbrev=False
+        prog="python -m model.train",
+        description=(__doc__ or "").split("\n")[0],
+        epilog="[P]: stated in the paper; [D]: our choice where the paper is silent or we differ from it.",
+        allow_abbrev=False,
     )
     add_store_option(parser, required=False)
     add_images_option(parser)

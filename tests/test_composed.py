@@ -14,7 +14,8 @@ from kgstore import Entity, Source, Triple, open_store
 from kgstore.projecting import project
 from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
-from model.composed import Grouping, Memberships, groups_of
+from model.composed import OF_PICTURES, OF_TRIPLES, Grouping, Memberships, groups_of
+from model.config import GROUPS
 from model.sampler import BadSampling, Sampler
 from model.tokens import Tokenizer
 from model.views import Views
@@ -162,3 +163,7 @@ def test_a_composed_batch_is_a_function_of_seed_and_step(scenes: Projection) -> 
 def test_a_composition_that_cannot_be_is_refused(scenes: Projection, options: dict[str, object], said: str) -> None:
     with pytest.raises(BadSampling, match=said):
         Sampler(scenes, **{"batch_size": 8, **options})  # type: ignore[arg-type]
+
+
+def test_the_settings_know_the_kinds_of_groups() -> None:
+    assert (tuple(OF_PICTURES), tuple(OF_TRIPLES)) == GROUPS
