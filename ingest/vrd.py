@@ -138,6 +138,10 @@ def _relations(
         example = f"{picture.file}: {json.dumps(relation)}"
         predicate = _name(found.get("predicate"), names.predicates)
         subject, object_ = (_object(found.get(end), names) for end in ("subject", "object"))
+        for end in (subject, object_):
+            if end and end not in told and clipped(end.box, picture.size):
+                told.add(end)
+                yield from _region(end, picture, source)
         if predicate is None or subject is None or object_ is None:
             yield Skipped("relations whose predicate, class or box is not what the format says", example)
         elif not all(clipped(end.box, picture.size) for end in (subject, object_)):
@@ -145,10 +149,6 @@ def _relations(
         elif subject == object_:
             yield Skipped("relations of an object to itself", example)
         else:
-            for end in (subject, object_):
-                if end not in told:
-                    told.add(end)
-                    yield from _region(end, picture, source)
             head, tail = (_region_id(end, picture, source) for end in (subject, object_))
             type_ = types[predicate]
             words = predicate if type_ == COMMON_TYPE else ""

@@ -118,6 +118,17 @@ def test_dirt_is_counted_by_reason(tmp_path: Path) -> None:
     assert said == [("ON", person, ""), ("ON", person, ""), ("RELATED_BY_WORDS", light, "が")]
 
 
+def test_an_object_that_is_only_related_to_itself_is_there_all_the_same(tmp_path: Path) -> None:
+    alone = _object(0, 1, 9, 1, 9)
+    data = read_vrd(
+        _written(tmp_path, {"a.jpg": [_relation(alone, 0, alone), _relation(None, 0, _object(1, 2, 9, 1, 9))]})
+    )
+    regions = {id for id, entity in _entities(data).items() if entity.kind == "region"}
+    assert regions == {"vrd:region/a.jpg/person/0,0,9,9", "vrd:region/a.jpg/traffic_light/0,1,9,8"}
+    assert {triple.type for triple in _triples(data)} == {"PART_OF", "DEPICTS"}
+    assert sum(_skipped(data).values()) == 2
+
+
 def test_wrong_paths_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="does not exist"):
         read_vrd(tmp_path / "nowhere")
@@ -173,8 +184,8 @@ def test_the_real_files_have_the_counts_of_a_plain_count() -> None:
             for relation in told:
                 ends = [(file, end["category"], *end["bbox"]) for end in (relation["subject"], relation["object"])]
                 loops += ends[0] == ends[1]
+                objects.update(ends)
                 if ends[0] != ends[1]:
-                    objects.update(ends)
                     keys.add((ends[0], relation["predicate"], ends[1]))
     data = read_vrd(SLICE)
     entities = Counter(entity.kind for entity in _entities(data).values())
