@@ -16,27 +16,31 @@ from model.geometric import Data, HeteroData
 
 
 class Samples(Protocol):
-    """What draws the sample of any step."""
+    """What draws the sample of any step, in the numbers of its projection."""
+
+    projection: Projection
 
     def sample(self, step: int) -> TripleSample: ...
 
 
-class GraphBatches(IterableDataset[Data]):
-    """The graphs of steps `start` to `stop` of a sampler, without end if there is no `stop`.
+class GraphBatches(IterableDataset[Data | HeteroData]):
+    """The graphs of steps `start` to `stop` of a sampler, without end if there is no `stop`; `typed` ones are
+    HeteroData.
 
     For a torch DataLoader with batch_size=None and any number of workers: the batches are the same and come in the
     same order. A worker maps the projection itself.
     """
 
-    def __init__(self, sampler: Samples, stop: int | None = None, *, start: int = 0) -> None:
-        self.sampler, self.start, self.stop = sampler, start, stop
+    def __init__(self, sampler: Samples, stop: int | None = None, *, start: int = 0, typed: bool = False) -> None:
+        self.sampler, self.start, self.stop, self.typed = sampler, start, stop, typed
 
-    def __iter__(self) -> Iterator[Data]:
+    def __iter__(self) -> Iterator[Data | HeteroData]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         step = self.start + number
         while self.stop is None or step < self.stop:
-            yield graph_of(self.sampler.sample(step))
+            sample = self.sampler.sample(step)
+            yield typed_graph_of(sample, self.sampler.projection) if self.typed else graph_of(sample)
             step += workers
 
 

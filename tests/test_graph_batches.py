@@ -87,6 +87,19 @@ def test_batches_are_the_same_for_any_number_of_workers(sampler: Sampler, worker
             assert torch.equal(ours[name], theirs[name])
 
 
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # from Python 3.12 on
+def test_typed_graphs_come_from_workers_too(sampler: Sampler, projection: Projection, context: str) -> None:
+    batches = GraphBatches(sampler, 2, typed=True)
+    drawn = list(DataLoader(batches, batch_size=None, num_workers=1, multiprocessing_context=context))
+    for step, graph in enumerate(drawn):
+        expected = typed_graph_of(sampler.sample(step), projection)
+        assert graph.node_types == expected.node_types
+        assert graph.edge_types == expected.edge_types
+        for ours, theirs in zip(graph.edge_stores, expected.edge_stores, strict=True):
+            assert all(torch.equal(ours[name], theirs[name]) for name in theirs.keys())  # noqa: SIM118
+
+
 def test_samples_are_equal_byte_by_byte_in_whatever_order_and_after_pickling(sampler: Sampler) -> None:
     steps = [0, 1, 2, 50, 51]
     first = {step: [array.tobytes() for array in arrays_of(sampler.sample(step))] for step in steps}
