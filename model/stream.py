@@ -92,7 +92,7 @@ class Stream:
         self.waited += time.perf_counter() - began
         if isinstance(made, Failed):
             self.close()
-            if isinstance(made.error, KgError):
+            if isinstance(made.error, KgError) or not isinstance(made.error, Exception):  # or Ctrl-C
                 raise made.error
             raise RuntimeError(f"The batch of step {step} could not be made.") from made.error
         return step, self._taken_over(made)

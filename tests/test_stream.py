@@ -245,7 +245,7 @@ def test_closing_ends_a_loop_that_waits(data: Data) -> None:
 class Failing(Sampler):
     """Draws three batches and then meets trouble, as a sampler over a lost disk would."""
 
-    error: Exception = OSError("the disk is gone")
+    error: BaseException = OSError("the disk is gone")
 
     def sample(self, step: int) -> TripleSample:
         if step == 3:
@@ -270,6 +270,13 @@ def test_an_error_of_ours_reaches_the_loop_as_it_is(data: Data) -> None:
     failing.error = BadProjection("Project again.")
     with pytest.raises(BadProjection, match=r"Project again\."):
         list(Stream(failing, data.views()))
+
+
+def test_an_interruption_while_the_loop_makes_a_batch_stays_one(data: Data) -> None:
+    failing = Failing(data.projection, batch_size=8)
+    failing.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        list(Stream(failing, data.views(), workers=0))
 
 
 def test_a_broken_picture_is_counted_and_its_entity_shown_by_something_else(
