@@ -82,8 +82,12 @@ def load(
             if added and data.most_texts is not None:
                 keep_first_texts(staging, store, data.most_texts)
             _check(staging, store, data, report, wishes, progress)
-            rows = batch or store.transaction_rows
-            _Writing(store, staging, data.source, content, report, wishes, rows, progress).write(mark)
+            if report.nothing_used and (report.skipped or wishes.prune):
+                # The wrong file or wrong options: neither a source that was loaded nor one of which all is gone.
+                report.notes.append("the graph was left as it is")
+            else:
+                rows = batch or store.transaction_rows
+                _Writing(store, staging, data.source, content, report, wishes, rows, progress).write(mark)
     report.seconds = time.monotonic() - started
     return report
 

@@ -312,6 +312,25 @@ def test_pruning_removes_what_is_gone_but_not_what_others_assert_or_a_person_dec
     assert [triple.sources for triple in store.neighbours("l:b", direction="out")] == [("other",)]
 
 
+def test_a_file_of_which_nothing_can_be_used_leaves_the_graph_as_it_is(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    def table(text: str, *more: object) -> tuple[int, str, str]:
+        (tmp_path / "t.tsv").write_text(text)
+        arguments = ["--path", tmp_path / "t.tsv", "--source", "s", "--store", tmp_path / "graph", *more]
+        return call("triples", *arguments)
+
+    assert table("\tknows\t\n")[0] == WRONG_CALL
+    with open_store(tmp_path / "graph") as store:
+        assert store.sources() == []
+    assert table("a\tknows\tb\n")[0] == 0
+    status, out, _ = table("\tknows\t\n", "--prune")
+    assert (status, out.splitlines()[-1]) == (WRONG_CALL, "  the graph was left as it is")
+    assert table("a\tknows\tb\n")[1].startswith("s: loaded before and unchanged")
+    with open_store(tmp_path / "graph") as store:
+        assert (store.statistics().entities, store.statistics().triples) == (2, 1)
+
+
 def test_pruning_leaves_what_a_first_load_would_make(store: GraphStore, file: Path, tmp_path: Path) -> None:
     load(store, _lines(file), progress=False)
     file.write_text("a b 0.5\nc d 3\ne a 1\n")
