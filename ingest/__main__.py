@@ -20,6 +20,7 @@ from ingest import (
     world,
 )
 from ingest.load import Wishes, dry_run, load, write_files
+from ingest.report import report_file
 from kgstore.command import WrongCall, add_store_option, run_command
 from kgstore.open import open_store
 from kgstore.upkeep import add_format_option, print_exported
@@ -87,7 +88,7 @@ def _add_load_options(command: argparse.ArgumentParser) -> None:
         help="remove what this source asserts in the graph and holds no longer, and put right what differs; what "
         "another source asserts too stays, and so do predictions",
     )
-    command.add_argument("--report", type=Path, metavar="FILE", help="write what was done and left out as JSON")
+    command.add_argument("--report", type=report_file, metavar="FILE", help="write what was done and left out as JSON")
     command.add_argument(
         "--export", type=Path, metavar="DIR", help="write files of --format into a new folder instead of a graph"
     )

@@ -34,7 +34,7 @@ from ingest.joins import ALONE, AMBIGUOUS, MADE, RULES, STALE, TABLES, VIEWS, Ru
 from ingest.json_stream import elements
 from ingest.lines import read_lines
 from ingest.records import BadSource
-from ingest.report import write_json
+from ingest.report import report_file, write_json
 from ingest.visual_genome_files import number
 from kgstore.command import add_store_option
 from kgstore.open import open_store
@@ -90,7 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--image-data", type=Path, metavar="FILE", help="Visual Genome's image_data.json, for COCO's ids"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="write what each rule did and all that is ambiguous as JSON"
+        "--report", type=report_file, metavar="FILE", help="write what each rule did and all that is ambiguous as JSON"
     )
     parser.add_argument("--prune", action="store_true", help="take back joins of earlier runs that no rule makes now")
     parser.add_argument("--dry-run", action="store_true", help="count, write nothing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -79,6 +80,8 @@ class Report:
         else:
             yield f"  entities: {new.new_entities} new, {new.changed_entities} changed"
             yield f"  relations: {new.new_triples} new, {new.changed_triples} changed"
+        if not self.complete:
+            yield "  stopped at --limit; a load without it does the rest"
         for reason, found in sorted(self.skipped.items(), key=lambda item: -item[1].count):
             yield from _told(f"left out: {found.count} {reason}", found)
         for what, found in self.differing.items():
@@ -100,6 +103,14 @@ class Report:
         if self.retracted is not None:
             content["retracted"]["tied"] = asdict(Finding(len(self.retracted.tied), [*self.retracted.tied[:EXAMPLES]]))
         write_json(content, file)
+
+
+def report_file(text: str) -> Path:
+    """The type of --report: what cannot be written is said before a load of hours and not after it."""
+    file = Path(text)
+    if file.is_dir() or not file.parent.is_dir():
+        raise ArgumentTypeError(f"{text!r} is no file in a folder that exists")
+    return file
 
 
 def write_json(content: dict[str, Any], file: Path) -> None:

@@ -158,6 +158,7 @@ def test_a_limit_stops_there_and_a_later_load_does_the_rest(store: GraphStore, t
     report = load(store, _chain(100), Wishes(limit=21), progress=False)
     assert (report.read, report.complete) == (21, False)
     assert not _mark(store, "chain").complete
+    assert "  stopped at --limit; a load without it does the rest" in report.lines()
     assert not load(store, _chain(100), progress=False).gone
     assert _mark(store, "chain").complete
     assert graph_digest(store) == _undisturbed(_chain(100), tmp_path)
@@ -570,6 +571,8 @@ def test_the_command_writes_a_report_and_prunes(call: Callable[..., tuple[int, s
         (["triples", "--path", "t.tsv", "--source", "s", "--delimiter", "x"], "--delimiter"),
         (["triples", "--path", "t.tsv", "--source", "s", "--limit", "0"], "above 0"),
         (["triples", "--path", "t.tsv", "--source", "s", "--limit", "2", "--prune"], "--prune needs"),
+        (["triples", "--path", "t.tsv", "--source", "s", "--report", "nowhere/r.json"], "a folder that exists"),
+        (["link", "--report", "."], "a folder that exists"),
         (["triples", "--path", ".", "--source", "s"], "no train, valid or test file"),
         (["captions", "--path", "nowhere"], "does not exist"),
         (["captions", "--path", "."], "--pictures"),
