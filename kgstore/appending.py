@@ -20,7 +20,7 @@ from jaxtyping import Int32, Int64
 from kgstore.arranging import BLOCK, Edges, arranged, keys_of, packed
 from kgstore.plain_recipe import plain_recipe
 from kgstore.population import Numbering, Population, number_rows
-from kgstore.projecting import as_entities, describe, image_roots, told, unchanged, write
+from kgstore.projecting import as_entities, carried_from, describe, image_roots, told, unchanged, write
 from kgstore.projection import Projection
 from kgstore.records import entity_table
 from kgstore.store import GraphStore
@@ -30,10 +30,6 @@ from kgstore.values import COMMON_TYPE, Extent, Relation
 MOST_NEW = 0.25
 #: So many new entities are asked for one by one; for more, all are read.
 FEW = 10_000
-
-#: What others keep in a projection's folder and can go on with, such as the tokens of texts, by the words before it.
-CARRIED = "tokens-"
-EARLIER = "earlier-"
 
 
 class _Added(NamedTuple):
@@ -63,7 +59,7 @@ def append(
     edges = _merged(old, added.population, len(entities), relations, sources)
     description = describe(old.recipe, graph, extent, old.all_entities) | told(relations, sources, roots)
     description |= {"entities": len(entities), "in_order": old.in_order}
-    return write(directory, description, entities, edges, _carried(old))
+    return write(directory, description, entities, edges, carried_from(old))
 
 
 def _only_grown(old: Projection, extent: Extent) -> bool:
@@ -172,9 +168,3 @@ def _keys(old: Projection, entities: int, relations: int) -> Int64[np.ndarray, "
         head, relation, tail = (each[part].astype(np.int64) for each in (old.head, old.relation, old.tail))
         keys[part] = packed(head, relation, tail, entities, relations)
     return keys
-
-
-def _carried(old: Projection) -> list[tuple[Path, str]]:
-    """Folders that the new projection takes over, and what they are called there."""
-    folders = [path for path in old.directory.glob(f"{CARRIED}*") if path.is_dir() and ".part-" not in path.name]
-    return [(path, f"{EARLIER}{path.name}") for path in folders]

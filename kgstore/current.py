@@ -26,11 +26,12 @@ def projection_for(
     directory = Path(cache) / fingerprint_of(recipe, store.fingerprint(), all_entities)
     if (directory / "projection.json").is_file():
         return open_projection(directory)
-    for earlier in _earlier(Path(cache), recipe, all_entities):
-        grown = append(earlier, store, directory, progress=progress)
+    earlier = _earlier(Path(cache), recipe, all_entities)
+    for each in earlier:
+        grown = append(each, store, directory, progress=progress)
         if grown is not None:
             return grown
-    return project(store, recipe, directory, all_entities=all_entities, progress=progress)
+    return project(store, recipe, directory, all_entities=all_entities, earlier=earlier, progress=progress)
 
 
 def current_projection(
@@ -52,7 +53,7 @@ def current_projection(
         grown = append(found, store, directory, progress=progress)
         if grown is not None:
             return grown
-    return project(store, recipe, directory, all_entities=all_entities, progress=progress)
+    return project(store, recipe, directory, all_entities=all_entities, earlier=[found], progress=progress)
 
 
 def _earlier(cache: Path, recipe: Recipe, all_entities: bool) -> list[Projection]:

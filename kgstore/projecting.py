@@ -25,6 +25,10 @@ from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
 from kgstore.values import KINDS, SPLITS, Extent, Relation
 
+#: What others keep in a projection's folder and can go on with, such as the tokens of texts, by the words before it.
+CARRIED = "tokens-"
+EARLIER = "earlier-"
+
 
 def project(
     store: GraphStore,
@@ -32,11 +36,13 @@ def project(
     directory: str | os.PathLike[str],
     *,
     all_entities: bool = False,
+    earlier: Iterable[Projection] = (),
     progress: bool = False,
 ) -> Projection:
     """Runs the recipe and writes its answer to `directory`, aside first and then renamed over what was there.
 
-    Repeats of a triple become one, of the greatest weight. `all_entities` numbers isolated entities too. Raises
+    Repeats of a triple become one, of the greatest weight. `all_entities` numbers isolated entities too. From one of
+    the `earlier` projections that has the same entities what was made of their texts is taken over. Raises
     BadProjection for a recipe without a needed column or an answer, and when the graph changes meanwhile.
     """
     check_recipe(store, recipe)
@@ -52,7 +58,8 @@ def project(
     description |= told(population.relations, population.sources, roots)
     description |= {"entities": len(entities), "in_order": len(entities)}
     edges = _arranged(population, numbers, len(entities))
-    return write(directory, description, entities, edges)
+    carried = next((carried_from(each) for each in earlier if _same_texts(each, entities)), [])
+    return write(directory, description, entities, edges, carried)
 
 
 @contextmanager
@@ -131,6 +138,15 @@ def write(
     return open_projection(directory)
 
 
+def carried_from(old: Projection) -> list[tuple[Path, str]]:
+    """Folders that a newer projection takes over, and what they are called there."""
+    folders: dict[str, Path] = {}
+    for path in sorted(old.directory.glob(f"*{CARRIED}*")):  # those that it took over itself come first
+        if path.is_dir() and ".part-" not in path.name:
+            folders[f"{EARLIER}{path.name.removeprefix(EARLIER)}"] = path
+    return [(path, name) for name, path in folders.items()]
+
+
 def numbered_entities(store: GraphStore) -> tuple[pa.Table, Int32[np.ndarray, " k"] | None]:
     """All entities in the order of their ids, and the places in it by the store's numbers, if it has any."""
     batches = [batch for batch in store.entity_columns(numbered=True) if len(batch)]
@@ -158,6 +174,10 @@ def _compact(
     named[population.tail] = True
     numbers = np.cumsum(named, dtype=np.int32) - np.int32(1)
     return entities if named.all() else entities.filter(pa.array(named)), numbers
+
+
+def _same_texts(old: Projection, entities: pa.Table) -> bool:
+    return all(entities[name].equals(pa.chunked_array([old.table[name]])) for name in ("id", "name", "texts"))
 
 
 def _arranged(population: Population, numbers: Int32[np.ndarray, " k"], entities: int) -> Edges:

@@ -19,8 +19,8 @@ from jaxtyping import Bool, Int32, Int64
 from tqdm import tqdm
 from transformers import CLIPTokenizer
 
-from kgstore.appending import CARRIED, EARLIER
 from kgstore.errors import KgError
+from kgstore.projecting import CARRIED, EARLIER
 from kgstore.projection import Projection
 
 #: Merges of the original CLIP: the file has more lines than the 49,408 tokens of its vocabulary use.
@@ -111,7 +111,7 @@ def text_folder(tokenizer: Tokenizer, context: int) -> str:
 def text_tokens(projection: Projection, tokenizer: Tokenizer, context: int, *, progress: bool = False) -> TextTokens:
     """The tokens of a projection's texts: encoded once, into the projection's folder, and mapped from then on.
 
-    Of a projection to which something was added only the new texts are encoded.
+    Of a projection that followed another one only the new texts are encoded.
     """
     directory = projection.directory / text_folder(tokenizer, context)
     if not directory.is_dir():

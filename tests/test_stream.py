@@ -398,3 +398,25 @@ def test_tokens_of_a_projection_that_grew_are_those_of_one_made_anew(tmp_path: P
         expected, expected_lengths = tokenizer.encode(said, CONTEXT)
         assert found.tolist() == expected.tolist()
         assert lengths.tolist() == expected_lengths.tolist()
+
+
+def test_a_decision_costs_no_new_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer, recipe = Tokenizer.of(), load_recipe("all")
+    entities = [Entity(f"s:{i}", name=f"number {i}", texts=(f"text {i}",)) for i in range(9)]
+    with open_store(tmp_path / "graph") as store:
+        store.write(entities, [Triple("s:0", "NEXT", f"s:{i}") for i in range(1, 9)])
+        store.propose([Triple("s:1", "NEXT", "s:2", origin="predicted", score=0.5, run="r")])
+        before = projection_for(store, recipe, tmp_path / "runs")
+        first = text_tokens(before, tokenizer, CONTEXT)
+        [proposed] = store.predictions()
+        store.decide(proposed.key, "accepted")
+        after = projection_for(store, recipe, tmp_path / "runs")
+    assert after.edge_count == before.edge_count + 1
+
+    def encoded_again(*_: object) -> None:
+        raise AssertionError("texts were encoded that had been before")
+
+    monkeypatch.setattr(tokenizer, "ragged", encoded_again)
+    tokens = text_tokens(after, tokenizer, CONTEXT)
+    for name in ("flat", "offsets", "owner", "described"):
+        assert getattr(tokens, name).tobytes() == getattr(first, name).tobytes()
