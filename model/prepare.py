@@ -219,6 +219,12 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
         Stream(sampler, views, start_step=step, workers=config.workers, device=device) as stream,
     ):
         yield Job(directory, config, model, optimizer, teacher, stream, step)
+        if config.pictures == "live" and (failed := views.pictures.failed):  # of a cache it was said in the beginning
+            print(
+                f"{len(failed):,} pictures could not be opened while training, and something else showed their "
+                f"entities. {next(iter(failed.values()))}",
+                file=sys.stderr,
+            )
 
 
 @contextmanager

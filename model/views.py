@@ -73,10 +73,11 @@ class Views:
         only_name = ~self.texts.described & ~_with_pictures(projection, self.pictures.failed)
         self.by_name = int(only_name.sum())
         self.by_nothing = int((self.texts.lengths(self.texts.owner[:-1][only_name]) <= NO_WORD).sum())
+        if self.by_name:
+            print(f"{self.by_name:,} entities have no picture and no text: their names show them.", file=sys.stderr)
         if self.by_nothing:
             print(
-                f"{self.by_nothing:,} entities have no picture, no text and no name that holds a word: the model is "
-                "shown an empty text for them.",
+                f"{self.by_nothing:,} of these have no name that holds a word: the model is shown an empty text.",
                 file=sys.stderr,
             )
         self._relation_tokens, self._relation_lengths = tokenizer.encode(

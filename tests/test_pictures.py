@@ -186,7 +186,9 @@ def test_live_pictures_of_a_folder_that_is_gone_are_one_sentence(tmp_path: Path)
         LivePictures(projection, ImageRoots({"s": tmp_path}), SIDE)
 
 
-def test_a_broken_picture_in_a_live_run_is_counted_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_broken_picture_in_a_live_run_is_counted_and_the_run_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     draw(tmp_path, "a.png", RED)
     (tmp_path / "pictures" / "b.png").write_bytes(b"no picture")
     projected(tmp_path, [["s/a.png"], ["s/b.png"], ["s/b.png", "s/a.png"]])
@@ -195,6 +197,8 @@ def test_a_broken_picture_in_a_live_run_is_counted_and_the_run_goes_on(tmp_path:
     assert main([*call, *flags, "--steps", "4", "--batch-size", "3", "--warmup", "1"]) == 0
     rows = Run(tmp_path / "runs" / "live").metrics().rows
     assert [row["broken_pictures"] for row in rows][-1] == 1
+    assert "1 pictures could not be opened while training" in (told := capsys.readouterr().err)
+    assert "s/b.png" in told
 
 
 def test_a_crop_shows_its_part_of_the_picture() -> None:

@@ -336,7 +336,9 @@ def test_entities_that_nothing_shows_are_counted(tmp_path: Path, capsys: pytest.
         projection = project(store, load_recipe("all"), tmp_path / "projection")
     views = Views(projection, Tokenizer.of(), side=SIDE, context=CONTEXT, cache=tmp_path)
     assert (views.by_name, views.by_nothing) == (3, 1)
-    assert "1 entities have no picture, no text and no name that holds a word" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "3 entities have no picture and no text: their names show them." in told
+    assert "1 of these have no name that holds a word" in told
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
