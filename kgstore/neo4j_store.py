@@ -72,10 +72,11 @@ LOCK = (
     "MERGE (g:Graph {name: 'graph'}) ON CREATE SET g.id = $id, g.revision = 0 SET g.revision = g.revision "
     "RETURN g.revision"
 )
-#: The last revision that did more than add is remembered.
+#: The last revision that did more than add is remembered. What is set is worked out before: whether a SET sees what
+#: stands before it in the same clause is the planner's choice.
 SET_REVISION = (
-    "MATCH (g:Graph {name: 'graph'}) SET g.revision = g.revision + 1, "
-    "g.changed = CASE WHEN $changed THEN g.revision ELSE coalesce(g.changed, g.revision) END"
+    "MATCH (g:Graph {name: 'graph'}) WITH g, g.revision + 1 AS next SET g.revision = next, "
+    "g.changed = CASE WHEN $changed THEN next ELSE coalesce(g.changed, next) END"
 )
 LAST_CHANGE = "OPTIONAL MATCH (g:Graph {name: 'graph'}) RETURN coalesce(g.changed, g.revision, 0)"
 REVISION = (
