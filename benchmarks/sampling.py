@@ -37,6 +37,7 @@ from benchmarks.cypher_sampling import Form, forms_on_embedded, forms_on_neo4j
 from benchmarks.power_law import PowerLaw, imported, kept
 from kgstore import open_store
 from kgstore.command import run_command
+from kgstore.errors import QueryStopped
 from kgstore.projecting import project
 from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
@@ -56,7 +57,7 @@ class Row(NamedTuple):
     store: str
     edges: int
     seeds: int
-    edges_per_second: float
+    edges_per_second: float | None  # None: the store gave up
 
 
 def main() -> None:
@@ -64,7 +65,8 @@ def main() -> None:
     rows: list[Row] = []
     for edges in arguments.edges:
         for row in rows_of(PowerLaw(edges), arguments):
-            print(f"{row.edges:>12,} edges  {row.store:10}  {row.sampler:46} {row.edges_per_second:14,.0f} edges/s")
+            speed = "the store gave up" if row.edges_per_second is None else f"{row.edges_per_second:14,.0f} edges/s"
+            print(f"{row.edges:>12,} edges  {row.store:10}  {row.sampler:46} {speed}", flush=True)
             rows.append(row)
     found = {
         "machine": f"{os.cpu_count()} CPU cores, "
@@ -88,7 +90,12 @@ def main() -> None:
 
 def rows_of(graph: PowerLaw, arguments: argparse.Namespace) -> Iterator[Row]:
     def row(sampler: str, store: str, work: Iterator[int]) -> Row:
-        return Row(sampler, store, graph.edges, arguments.seeds, round(_edges_per_second(work)))
+        try:
+            speed = round(_edges_per_second(work))
+        except QueryStopped as error:
+            print(f"{graph.edges:,} edges, {store}, {sampler}: {error}", file=sys.stderr)
+            speed = None
+        return Row(sampler, store, graph.edges, arguments.seeds, speed)
 
     with tempfile.TemporaryDirectory() as folder:
         with open_store(kept(graph, Path(arguments.graph or folder))) as store:
@@ -139,24 +146,29 @@ def by_cypher(form: Form, projection: Projection, batches: list[np.ndarray]) -> 
 
 def over(rows: Iterable[Row], others: Callable[[Row], bool]) -> float | None:
     """How many times faster ours was than the fastest of the others on the same graph, where that was the least."""
-    ours = {row.edges: row.edges_per_second for row in rows if row.sampler == OURS}
-    ratios = [ours[row.edges] / row.edges_per_second for row in rows if others(row)]
+    ours = _ours(rows)
+    ratios = [ours[row.edges] / row.edges_per_second for row in rows if row.edges_per_second and others(row)]
     return round(min(ratios), 1) if ratios else None
+
+
+def _ours(rows: Iterable[Row]) -> dict[int, float]:
+    return {row.edges: row.edges_per_second for row in rows if row.sampler == OURS and row.edges_per_second}
 
 
 def fall(rows: Iterable[Row]) -> float | None:
     """How much slower ours was on the largest graph than on the smallest, of those of 2 million edges or more."""
-    ours = {row.edges: row.edges_per_second for row in rows if row.sampler == OURS and row.edges >= 2_000_000}
+    ours = {edges: speed for edges, speed in _ours(rows).items() if edges >= 2_000_000}
     return round(ours[min(ours)] / ours[max(ours)], 2) if len(ours) > 1 else None
 
 
 def plot(rows: Iterable[Row]) -> alt.Chart:
     """What an edge costs, against the size of the graph."""
+    measured = [(row, row.edges_per_second) for row in rows if row.edges_per_second]
     points = pd.DataFrame(
         {
-            "edges": [row.edges for row in rows],
-            "microseconds": [1e6 / row.edges_per_second for row in rows],
-            "sampler": [row.sampler if row.store == "projection" else f"{row.store}: {row.sampler}" for row in rows],
+            "edges": [row.edges for row, _ in measured],
+            "microseconds": [1e6 / speed for _, speed in measured],
+            "sampler": [r.sampler if r.store == "projection" else f"{r.store}: {r.sampler}" for r, _ in measured],
         }
     )
     chart: Any = alt.Chart(points, width=480, height=360).mark_line(point=True)
