@@ -22,6 +22,7 @@ from ingest.pieces import Piece, pieces
 from ingest.predicates import settled
 from ingest.records import BadSource, Block, DataSet, Record, Skipped
 from ingest.report import Report
+from ingest.same_name import file_of, note, other_files, path_with
 from ingest.staging import Staging
 from kgstore.aside import folder_aside
 from kgstore.export import Contents, Exported, Format, export
@@ -69,8 +70,9 @@ def load(
     same_pictures = mark is not None and mark.image_root == data.source.image_root
     if mark and mark.complete and content.digest == mark.digest != "" and same_pictures and not wishes.reads_anew:
         report.unchanged = True
-        if mark.path != data.source.path:
-            store.write(source=replace(mark, path=data.source.path))
+        moved = path_with(data.source, [file for file in other_files(mark, data.source) if file != file_of(mark)])
+        if mark.path != moved:
+            store.write(source=replace(mark, path=moved))
     else:
         data = settled(data, store)
         added = None
@@ -218,10 +220,12 @@ class _Writing:
         columns are on the disk, so a load that fails or is killed in that moment compares once more.
         """
         comparison = None
-        another = mark is not None and _file(mark) != _file(self._end)
-        if mark is not None and another and mark.path:
-            self._report.notes.append(_of_another_file(mark, pruned=self._wishes.prune))
-        if mark is None or (another and not self._wishes.prune):
+        others = other_files(mark, self._end)
+        if others:
+            self._report.notes.append(note(self._end, others, pruned=self._wishes.prune))
+        own = self._end.path
+        self._end = replace(self._end, path=path_with(self._end, others))
+        if mark is None or (file_of(mark) != file_of(self._end) and not self._wishes.prune):
             # What another file told under this name stays: it is not gone.
             self._write_all(0)
         elif self._can_go_on(mark):
@@ -238,6 +242,7 @@ class _Writing:
             self._report.amended = True
         if comparison and self._wishes.prune:
             self._report.retracted = comparison.retract()
+            self._end = replace(self._end, path=own)
         self._store.write(source=self._end)
 
     def _can_go_on(self, mark: Source) -> bool:
@@ -272,14 +277,3 @@ class _Writing:
             disable=not self._progress,
         ) as bar:  # fmt: skip
             yield from pieces(self._staging, self._rows, done, bar)
-
-
-def _of_another_file(mark: Source, *, pruned: bool) -> str:
-    before = f"{mark.name} was loaded from {_file(mark)} before: what only that told"
-    if pruned:
-        return f"{before} is gone too"
-    return f"{before} stays until a load with --prune; two files to keep need two names (--source)"
-
-
-def _file(mark: Source) -> str:
-    return mark.path.partition(" [options ")[0]

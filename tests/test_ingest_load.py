@@ -347,19 +347,36 @@ def test_what_another_file_told_under_the_same_name_is_not_gone(store: GraphStor
     other.write_text("x y 1\n")
     report = load(store, _lines(other), progress=False)
     assert not report.gone
-    assert [str(file) in note and "two names" in note for note in report.notes] == [True]
+    assert [str(file) in note and "names of their own" in note for note in report.notes] == [True]
     assert load(store, _lines(file), progress=False).written == Written()
 
 
-def test_pruning_by_another_file_says_what_was_loaded_before(store: GraphStore, file: Path) -> None:
+def test_pruning_says_which_other_files_were_loaded_under_the_name(store: GraphStore, file: Path) -> None:
+    """Not only the last one: what comes between, and a file that moves, are remembered until they are pruned."""
     load(store, _lines(file), progress=False)
-    other = file.with_name("other.txt")
-    other.write_text("a b 1\n")
-    report = load(store, _lines(other), Wishes(prune=True), progress=False)
-    assert report.notes == [f"l was loaded from {file} before: what only that told is gone too"]
+    (other := file.with_name("other.txt")).write_text("a b 1\n")
+    load(store, _lines(other), progress=False)
+    moved = other.rename(file.with_name("moved.txt"))
+    assert load(store, _lines(moved), progress=False).unchanged
+    moved.write_text("a b 1\na c 1\n")
+    report = load(store, _lines(moved), progress=False)
+    assert [str(file) in note for note in report.notes] == [True]
+    report = load(store, _lines(moved), Wishes(prune=True), progress=False)
+    assert report.notes == [f"l was also loaded from {file}: what only that told is gone too"]
     assert report.retracted is not None
     assert report.retracted.removed_triples == 2
-    assert load(store, _lines(other), Wishes(prune=True), progress=False).notes == []
+    assert _mark(store, "l").path == data_source("l", moved).path
+    assert load(store, _lines(moved), Wishes(prune=True), progress=False).notes == []
+
+
+def test_a_load_of_a_second_file_that_stopped_goes_on(store: GraphStore, file: Path) -> None:
+    load(store, _lines(file), progress=False)
+    (other := file.with_name("other.txt")).write_text("x y 1\ny z 1\nz x 1\n")
+    with pytest.raises(PowerCut):
+        load(cast(GraphStore, _Flickering(store, 4)), _lines(other), batch=1, progress=False)
+    assert load(store, _lines(other), batch=1, progress=False).resumed_at == 4
+    assert load(store, _lines(other), progress=False).unchanged
+    assert store.statistics().triples == 6
 
 
 def test_verifying_finds_what_was_changed_behind_our_back_and_puts_it_right(
