@@ -13,10 +13,13 @@ from kgstore.projection import Projection
 
 Arrays = Mapping[str, np.ndarray]
 
+#: Raised whenever some such arrays change their meaning; those of another format are made anew.
+_FORMAT = 1
+
 
 def derived(projection: Projection, name: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays of that name, made if they are not there. Where the folder cannot be written they stay in memory."""
-    directory = projection.directory / f"{name}-{projection.fingerprint}"
+    directory = projection.directory / f"{name}-{_FORMAT}-{projection.fingerprint}"
     if not directory.is_dir():
         arrays = make()
         if not _kept(directory, arrays):

@@ -50,7 +50,8 @@ class Sampler:
     `negatives` heads and as many tails are drawn of each triple that would make it false, with `typed_negatives` from
     the heads and tails that its relation has.
 
-    A sampler may be used by several threads. Pickled, it opens its projection anew where it is unpickled.
+    A sampler may be used by several threads. Pickled, it opens its projection anew where it is unpickled, and raises
+    BadSampling if another one stands there by then.
     """
 
     def __init__(
@@ -159,11 +160,17 @@ class Sampler:
         return (*looked_up(graph.head, graph.relation, edges), tail)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (type(self), str(self.projection.directory), self._options)
+        return _reopened, (type(self), str(self.projection.directory), self.projection.fingerprint, self._options)
 
 
-def _reopened(kind: type[Sampler], directory: str, options: Mapping[str, Any]) -> Sampler:
-    return kind(open_projection(directory), **options)
+def _reopened(kind: type[Sampler], directory: str, fingerprint: str, options: Mapping[str, Any]) -> Sampler:
+    projection = open_projection(directory)
+    if projection.fingerprint != fingerprint:
+        raise BadSampling(
+            f"Projection {directory} was replaced since the sampler was made, and other processes would draw from "
+            "another one; make the sampler anew."
+        )
+    return kind(projection, **options)
 
 
 def _sums(edges: TrainingEdges) -> np.ndarray:

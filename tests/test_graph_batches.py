@@ -5,19 +5,20 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from kgstore import open_store
+from kgstore import Entity, Triple, open_store
 from kgstore.projecting import project
 from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
 from kgstore.values import KINDS
 from model.batch import TripleSample
-from model.sampler import GraphBatches, Sampler, graph_of, typed_graph_of
+from model.sampler import BadSampling, GraphBatches, Sampler, graph_of, typed_graph_of
 from tests.sampling_graph import random_graph
 
 
@@ -106,6 +107,17 @@ def test_samples_are_equal_byte_by_byte_in_whatever_order_and_after_pickling(sam
     copied = pickle.loads(pickle.dumps(sampler))
     for step in reversed(steps):
         assert [array.tobytes() for array in arrays_of(copied.sample(step))] == first[step]
+
+
+def test_a_sampler_is_not_unpickled_over_another_projection(tmp_path: Path) -> None:
+    with open_store(tmp_path / "graph") as store:
+        store.write([Entity(f"a:{i}") for i in range(4)], [Triple("a:0", "NEAR", f"a:{i}") for i in range(1, 3)])
+        pickled = pickle.dumps(Sampler(project(store, load_recipe("all"), tmp_path / "projection"), batch_size=2))
+        assert pickle.loads(pickled).sample(0).step == 0
+        store.write((), [Triple("a:0", "NEAR", "a:3")])
+        project(store, load_recipe("all"), tmp_path / "projection")
+    with pytest.raises(BadSampling, match="was replaced"):
+        pickle.loads(pickled)
 
 
 def test_a_dataset_without_an_end_goes_on(sampler: Sampler) -> None:
