@@ -16,6 +16,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from pykeen.triples import TriplesFactory
 
 HELP = "data sets of PyKEEN by name, such as nations or wn18rr, when that package is installed"
+
+#: Triples that become Python's numbers at a time.
+ROWS = 100_000
 
 _SPLITS = {"training": "train", "validation": "valid", "testing": "test"}
 
@@ -53,7 +57,12 @@ def read_pykeen(
     """The records of a data set that PyKEEN has opened."""
     naming = Naming(source, ids or source)
     content = [
-        (part, list(each.entity_to_id), list(each.relation_to_id), each.mapped_triples.numpy().tobytes())
+        (
+            part,
+            list(each.entity_to_id),
+            list(each.relation_to_id),
+            sha256(each.mapped_triples.numpy().tobytes()).digest(),
+        )
         for part, each in _parts(data_set).items()
     ]
     told = data_source(source, Path(), (naming, texts, split, content))
@@ -71,7 +80,9 @@ def _facts(data_set: Dataset, split: str | None) -> Iterator[Fact]:
     for part, factory in _parts(data_set).items():
         entities = {number: str(label) for label, number in factory.entity_to_id.items()}
         relations = {number: str(label) for label, number in factory.relation_to_id.items()}
-        for row, (head, relation, tail) in enumerate(factory.mapped_triples.tolist(), 1):
+        starts = range(0, factory.num_triples, ROWS)
+        rows = (row for start in starts for row in factory.mapped_triples[start : start + ROWS].tolist())
+        for row, (head, relation, tail) in enumerate(rows, 1):
             where = f"{part}, triple {row}"
             yield Fact(entities[head], relations[relation], entities[tail], 1.0, split or _SPLITS[part], where)
 
