@@ -33,6 +33,14 @@ class Columns:
 BY_POSITION = Columns()
 
 
+#: What tables call the columns of facts, in the first line of a file that has one.
+_NAMES = {
+    "head": {"head", "subject", "node1", "from", "source", "start"},
+    "relation": {"relation", "predicate", "label", "rel", "property", "type"},
+    "tail": {"tail", "object", "node2", "to", "target", "end"},
+}
+
+
 @dataclass(frozen=True)
 class Positions:
     """Which cells of a row are what, from 0."""
@@ -42,6 +50,7 @@ class Positions:
     relation: int | None
     weight: int | None
     header: bool  # the first row holds the names of the columns
+    guessed: bool = False  # nobody said so, but it reads like that
 
     @property
     def width(self) -> int:
@@ -122,10 +131,13 @@ def positions(file: Path, columns: Columns, *, relation: bool, delimiter: str = 
             "Give a name from there or a position from 1; --delimiter says what stands between columns."
         )
 
+    at = {name: position(name, getattr(columns, name)) for name in _NAMES if relation or name != "relation"}
+    like_names = relation and all(cells[place].lower() in _NAMES[name] for name, place in at.items())
     return Positions(
-        position("head", columns.head),
-        position("tail", columns.tail),
-        position("relation", columns.relation) if relation else None,
+        at["head"],
+        at["tail"],
+        at.get("relation"),
         position("weight", columns.weight) if columns.weight else None,
-        header=by_name or header,
+        header=by_name or header or like_names,
+        guessed=like_names and not (by_name or header),
     )

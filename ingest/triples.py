@@ -3,7 +3,8 @@
 Source: any, for instance WN18RR, FB15k-237, DB15K, MKG-W, WN9-IMG, a table of your own. Licence: the source's.
 To get it: `python -m ingest triples --path FILE --source NAME --store URI`. A folder that holds train, valid and test
 files (.txt, .tsv, .csv, .parquet, .nt, .ttl, also .gz) is read as a whole, each file with its split; one that holds
-entity2id.txt, relation2id.txt and train2id.txt is OpenKE's. Columns are named or counted from 1.
+entity2id.txt, relation2id.txt and train2id.txt is OpenKE's. Columns are named or counted from 1; a first line such as
+`head TAB relation TAB tail` is no fact.
 
 Entities   whatever stands in the columns --head and --tail; the id is `NAME:` and what stands there, or begins with
            what --ids says, so that WN9-IMG's n02084071 is WordNet's `wn:n02084071`. --names, --lemmas (synonyms
@@ -206,8 +207,11 @@ def _table_facts(file: Path, table: Table, split: str, start: int = 0) -> Iterat
             yield row
             continue
         number += 1
+        where = f"{file.name}, {what} {number}: {' | '.join(row)}"
         if number > 1 or start or not at.header:
-            yield _fact(row, at, table, split, f"{file.name}, {what} {number}: {' | '.join(row)}")
+            yield _fact(row, at, table, split, where)
+        elif at.guessed:
+            yield Skipped("first lines that name the columns", where)
 
 
 def _fact(row: list[str], at: Positions, table: Table, split: str, where: str) -> Fact | Skipped:

@@ -88,6 +88,15 @@ def test_one_triple_in_many_spellings(tmp_path: Path, name: str, text: str, tabl
     ]
 
 
+@pytest.mark.parametrize("first", ["head\trelation\ttail", "Subject\tPredicate\tObject\tweight", "node1\tlabel\tnode2"])
+def test_a_first_line_that_names_the_columns_is_no_fact(tmp_path: Path, first: str) -> None:
+    data = read_triples(_file(tmp_path, "t.tsv", f"{first}\nhead\tto\ttail\n"), Table("s"))
+    assert [triple.key for triple in _triples(data)] == [("s:head", "TO", "s:tail", "")]
+    assert [record.reason for record in data.records() if isinstance(record, Skipped)] == [
+        "first lines that name the columns"
+    ]
+
+
 def test_a_packed_table_reads_like_a_plain_one(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "t.csv.gz", "wt") as file:
         file.write("a,r,b\n")
