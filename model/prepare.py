@@ -233,6 +233,8 @@ def open_sampler(projection: Projection, config: TrainConfig, address: str) -> I
     if config.sampler != "live":
         yield sampler_of(projection, config)
         return
+    if "://" not in address and not Path(address).exists():  # it would become an empty graph
+        raise WrongCall(f"There is no graph at {address}, which this run asks; go on in the folder that it began in.")
     with open_store(address) as store:
         sampler = sampler_of(projection, config, store)
         assert isinstance(sampler, LiveSampler)

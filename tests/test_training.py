@@ -459,3 +459,19 @@ def test_a_run_that_asks_the_graph_for_each_batch_learns_what_the_projection_tea
     call(graph, tmp_path, "live", *flags, "--sampler", "live")
     losses = [[row["loss"] for row in Run(tmp_path / name).metrics().rows] for name in ("fast", "live")]
     assert losses[0] == losses[1]
+
+
+def test_a_run_that_asks_the_graph_does_not_go_on_where_there_is_none(
+    graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (tmp_path / "elsewhere").mkdir()
+    here.mkdir()
+    shutil.copy(graph, here / "graph.db")
+    flags = ("--batch-size", "8", "--fanout", "2", "--sampler", "live")
+    monkeypatch.chdir(here)
+    call(Path("graph.db"), tmp_path, "live", *flags, "--steps", "2")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(WrongCall, match=r"no graph at graph\.db"):
+        main(["--runs", str(tmp_path), "--name", "live", "--resume", "auto", "--steps", "3"])
+    assert not list((tmp_path / "elsewhere").iterdir())
