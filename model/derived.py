@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgstore.errors import BadProjection
 from kgstore.projection import Projection
 
 Arrays = Mapping[str, np.ndarray]
@@ -24,7 +25,16 @@ def derived(projection: Projection, name: str, make: Callable[[], Arrays]) -> Ar
         arrays = make()
         if not _kept(directory, arrays):
             return arrays
-    return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray) for path in _files(directory)}
+    return {path.stem: mapped(path) for path in _files(directory)}
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array in a file, read-only. Raises BadProjection where it was cut short, as by a power cut."""
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadProjection(f"{path} is incomplete ({error}); remove {path.parent}, and it is made again.") from error
+    return array.view(np.ndarray)
 
 
 def _kept(directory: Path, arrays: Arrays) -> bool:

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from kgstore.errors import BadImage, KgError
 from kgstore.images import ImageRoots, Region
 from kgstore.projection import Projection
+from model.derived import mapped
 from model.pictures import decoded, references_of
 
 _CHUNK = 64
@@ -87,7 +88,7 @@ def cached_pictures(
     pixels = np.zeros((0, 3, side, side), np.uint8)
     if len(distinct):
         failed = json.loads((directory / "failed.json").read_text(encoding="utf-8"))
-        pixels = np.load(directory / "pixels.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        pixels = mapped(directory / "pixels.npy")
     if failed:
         print(
             f"{len(failed):,} of {len(distinct):,} pictures cannot be opened and are left out. "

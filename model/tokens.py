@@ -22,6 +22,7 @@ from transformers import CLIPTokenizer
 from kgstore.errors import KgError
 from kgstore.projecting import CARRIED, EARLIER
 from kgstore.projection import Projection
+from model.derived import mapped
 
 #: Merges of the original CLIP: the file has more lines than the 49,408 tokens of its vocabulary use.
 _MERGES = 49152 - 256 - 2
@@ -89,10 +90,10 @@ class TextTokens:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.flat: Int32[np.ndarray, " t"] = np.load(directory / "tokens.npy", mmap_mode="r", allow_pickle=False)
-        self.offsets: Int64[np.ndarray, " q_1"] = np.load(directory / "offsets.npy", mmap_mode="r", allow_pickle=False)
-        self.owner: Int64[np.ndarray, " n_1"] = np.load(directory / "owner.npy", mmap_mode="r", allow_pickle=False)
-        self.described: Bool[np.ndarray, " n"] = np.load(directory / "described.npy", mmap_mode="r", allow_pickle=False)
+        self.flat: Int32[np.ndarray, " t"] = mapped(directory / "tokens.npy")
+        self.offsets: Int64[np.ndarray, " q_1"] = mapped(directory / "offsets.npy")
+        self.owner: Int64[np.ndarray, " n_1"] = mapped(directory / "owner.npy")
+        self.described: Bool[np.ndarray, " n"] = mapped(directory / "described.npy")
 
     def lengths(self, texts: Int64[np.ndarray, " q"]) -> Int64[np.ndarray, " q"]:
         """How many tokens these texts have, with start and end."""

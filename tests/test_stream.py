@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -368,6 +369,27 @@ def test_a_picture_folder_that_is_gone_is_one_sentence(data: Data, tmp_path: Pat
     with pytest.raises(BadImage, match=r"None of the .* pictures can be opened.*--images s=DIR"):
         cached_pictures(data.projection, ImageRoots({"s": tmp_path}), SIDE, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", [0, 150])
+@pytest.mark.parametrize("name", ["tokens-*/tokens.npy", "sums-*/sums.npy", "../pictures-*/pixels.npy"])
+def test_files_beside_a_projection_that_were_cut_short_are_one_sentence(tmp_path: Path, name: str, length: int) -> None:
+    (tmp_path / "pictures").mkdir()
+    with open_store(tmp_path / "graph") as store:
+        random_graph(40, 200).load(store, tmp_path / "pictures")
+        projection = project(store, load_recipe("all"), tmp_path / "projection")
+
+    def opened() -> None:
+        Views(projection, Tokenizer.of(), side=SIDE, context=CONTEXT, cache=tmp_path)
+        Sampler(projection, batch_size=4, by_weight=True)
+
+    opened()
+    [file] = projection.directory.glob(name)
+    file.write_bytes(file.read_bytes()[:length])
+    with pytest.raises(BadProjection, match=rf"{file.name} is incomplete .*; remove .*{file.parent.name}, and"):
+        opened()
+    shutil.rmtree(file.parent)
+    opened()
 
 
 def test_texts_of_a_projection_have_the_tokens_that_the_tokenizer_gives(data: Data) -> None:
