@@ -297,6 +297,6 @@ def test_cypher_is_translated_for_the_embedded_store_outside_of_texts() -> None:
         "MATCH (a)-[r]->(b) WHERE label (r) <> 'type(r)' AND r.x = \"rand()\" /* type(r) */ RETURN r.`when`, label(r)"
     )
     changed = for_ladybug("MATCH (s:Source)-[r:SOURCE|`SOURCE`|PART]->() RETURN [type(r)]", {"SOURCE_", "PART"})
-    assert changed == ("MATCH (s:Source)-[r:`SOURCE_`|`SOURCE_`|`PART`]->() RETURN [regexp_replace(label(r), '_$', '')]")
+    assert changed == "MATCH (s:Source)-[r:`SOURCE_`|`SOURCE_`|`PART`]->() RETURN [regexp_replace(label(r), '_$', '')]"
     lists = "MATCH (a:Entity {id: x})-[r:ON|FAR {run: y}]->(b) RETURN [n IN nodes(p) | n.id], {is: a}"
     assert for_ladybug(lists, {"ON"}) == lists.replace("ON|FAR", "`ON`|`no relation`")

@@ -272,7 +272,9 @@ SURFACES = st.one_of(
     FORMS,
     st.sampled_from([5, ["[[a]] [[b]]"], {"a": 1}, "", "\ud83d [[a]]", "[[a]] x [[b]] ]]"]),
 )
-WEIGHTS: st.SearchStrategy[object] = st.floats(0, 100) | st.sampled_from([1, None, "2.5", " 2 ", "heavy", True, -1, 1e400, [], 10**400])
+WEIGHTS: st.SearchStrategy[object] = st.floats(0, 100) | st.sampled_from(
+    [1, None, "2.5", " 2 ", "heavy", True, -1, 1e400, [], 10**400]
+)
 DETAILS = st.one_of(
     st.builds(
         lambda weight, surface: json.dumps({"weight": weight, "surfaceText": surface}), WEIGHTS, SURFACES
