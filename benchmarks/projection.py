@@ -62,8 +62,8 @@ def main() -> None:
         if row.rows_per_second:
             beside = f"{row.rows_per_second:,.0f} ({row.edges_per_second / row.rows_per_second:.1f} times)"
         print(
-            f"{row.store:9} {row.edges:>11,} edges: {row.edges_per_second:>10,.0f} edges/s, row by row {beside}; entities "
-            f"{row.entities_seconds:.1f} s; reopened in {row.reopened_seconds * 1000:.1f} ms; "
+            f"{row.store:9} {row.edges:>11,} edges: {row.edges_per_second:>10,.0f} edges/s, row by row {beside}; "
+            f"entities {row.entities_seconds:.1f} s; reopened in {row.reopened_seconds * 1000:.1f} ms; "
             f"{row.memory_bytes / 2**20:,.0f} MiB beyond the mapped arrays"
         )
     if arguments.out:
