@@ -40,6 +40,12 @@ from tests.trained_world import World, trained_world
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
 
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Path]:
     use(Settings(str(tmp_path / "graph.lbug"), tmp_path / "runs"))
