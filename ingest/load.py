@@ -24,11 +24,12 @@ from ingest.records import BadSource, Block, DataSet, Record, Skipped
 from ingest.report import Report
 from ingest.same_name import file_of, note, other_files, path_with
 from ingest.staging import Staging
+from kgstore import merge
 from kgstore.aside import folder_aside
 from kgstore.export import Contents, Exported, Format, export
 from kgstore.images import ImageRoots
 from kgstore.store import GraphStore
-from kgstore.values import Relation, Source, Written, relation_text
+from kgstore.values import Relation, Source, Written
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,8 @@ def write_files(
 
 def _catalogue(staging: Staging) -> list[Relation]:
     """A line for every type, as a store would make it."""
-    texts = {relation.type: relation.text for relation in staging.relations()}
-    for batch in staging.triples():
-        for type_ in batch["type"].unique().to_pylist():
-            texts.setdefault(type_, relation_text(type_))
-    return [Relation(type_, text) for type_, text in texts.items()]
+    types = (type_ for batch in staging.triples() for type_ in batch["type"].unique().to_pylist())
+    return [Relation(type_, text) for type_, text in merge.catalogue(staging.relations(), types).items()]
 
 
 def _set_aside(staging: Staging, data: DataSet, report: Report, limit: int | None, progress: bool) -> None:

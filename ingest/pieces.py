@@ -10,6 +10,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from ingest.staging import Staging
+from kgstore.records import in_parts
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ def pieces(staging: Staging, size: int | None, done: int, bar: tqdm[Any]) -> Ite
     upto = min(done, many + more)
     if upto == many + more:
         yield Piece([], [], upto)
-    for rows in _slices(entities, size):
+    for rows in in_parts(entities, size):
         upto += sum(batch.num_rows for batch in rows)
         yield Piece(rows, [], upto)
-    for rows in _slices(triples, size):
+    for rows in in_parts(triples, size):
         upto += sum(batch.num_rows for batch in rows)
         yield Piece([], rows, upto)
 
@@ -49,20 +50,3 @@ def _behind(batches: Iterable[pa.RecordBatch], skip: int, bar: tqdm[Any]) -> Ite
             yield batch.slice(skip)
             bar.update(batch.num_rows - skip)
         skip = max(skip - batch.num_rows, 0)
-
-
-def _slices(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[list[pa.RecordBatch]]:
-    """Batches that together have `size` rows, the last ones fewer."""
-    held: list[pa.RecordBatch] = []
-    room = size
-    for batch in batches:
-        while batch.num_rows:
-            part = batch.slice(0, room)
-            batch = batch.slice(part.num_rows)
-            held.append(part)
-            room -= part.num_rows
-            if not room:
-                yield held
-                held, room = [], size
-    if held:
-        yield held

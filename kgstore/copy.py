@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from kgstore.digest import graph_digest
 from kgstore.errors import KgError
+from kgstore.records import in_parts
 from kgstore.store import GraphStore
 from kgstore.values import Written
 
@@ -47,20 +48,6 @@ def _counting(batches: Iterable[pa.RecordBatch], bar: tqdm[Never]) -> Iterator[p
         bar.update(batch.num_rows)
 
 
-def _parts(batches: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[Iterable[pa.RecordBatch]]:
+def _parts(batches: Iterator[pa.RecordBatch], rows: int | None) -> Iterable[Iterable[pa.RecordBatch]]:
     """The same rows, each part at most so many of them; with None all in one."""
-    if rows is None:
-        yield batches
-        return
-    held: list[pa.RecordBatch] = []
-    room = rows
-    for batch in batches:
-        while batch.num_rows:
-            held.append(batch.slice(0, room))
-            batch = batch.slice(room)
-            room -= held[-1].num_rows
-            if not room:
-                yield held
-                held, room = [], rows
-    if held:
-        yield held
+    return [batches] if rows is None else in_parts(batches, rows)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from kgstore.records import column_rows
 from kgstore.store import GraphStore
 
 _BITS = 128
@@ -25,6 +26,6 @@ def _sum(what: str, batches: Iterable[pa.RecordBatch]) -> int:
     """The sum of the hashes of all rows: it has no order, and unlike an exclusive or it counts repeats."""
     total = 0
     for batch in batches:
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        for row in column_rows(batch):
             total += int.from_bytes(hashlib.blake2b(repr((what, *row)).encode(), digest_size=_BITS // 8).digest())
     return total

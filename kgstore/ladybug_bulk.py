@@ -9,7 +9,7 @@ tables are created: a COPY makes place in each part of the table, 0.1 s and some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain
 from pathlib import Path
@@ -36,12 +36,23 @@ from kgstore.ladybug_statements import (
     CREATE_TRIPLES,
     ENTITIES_BY_ID,
     MISSING_ENTITIES,
+    RELATION_FIELDS,
     RELATION_TABLE,
     TRIPLES_BY_ENDS,
     compare,
     on,
+    without_keyword,
 )
-from kgstore.records import TRIPLE_FIELDS, column_rows, entities_of, entity_table, triple_table, triples_of
+from kgstore.records import (
+    TRIPLE_FIELDS,
+    column_rows,
+    entities_of,
+    entity_table,
+    gathered,
+    tables_by_type,
+    triple_table,
+    triples_of,
+)
 from kgstore.rows_aside import RowsAside
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import Written
@@ -108,13 +119,13 @@ class BulkWrite:
         """What a write will change. Raises UnknownEntity for an end that is neither among `entities` nor there."""
         written = Written()
         hashes = [self._ids]
-        for rows in gathered(entities, ENTITY_COLUMNS):
+        for rows in gathered(entities, COMPARED, ENTITY_COLUMNS):
             hashes.append(self._hashes(rows["id"]))
             written += self._read_entities(rows)
         self._ids = np.sort(np.concatenate(hashes))
-        for rows in gathered(triples, TRIPLE_COLUMNS):
+        for rows in gathered(triples, COMPARED, TRIPLE_COLUMNS):
             self._require_ends(rows)
-            for type_, some in by_type(rows):
+            for type_, some in tables_by_type(rows):
                 self.types.setdefault(type_)
                 written += self._read_triples(type_, some)
         return written
@@ -139,7 +150,7 @@ class BulkWrite:
         if self._count_before(type_):
             pairs = self._select(PAIRS, rows=rows)
             known = self._engine.arrow(on(table_of(type_), TRIPLES_BY_ENDS), {"pairs": pairs})
-            known = known.rename_columns(["head", "tail", *TRIPLE_FIELDS[3:]])
+            known = known.rename_columns(RELATION_FIELDS)
             if known.num_rows:
                 other = self._select(CHANGED_TRIPLES, rows=rows, known=known)
                 if other.num_rows:
@@ -248,28 +259,9 @@ def read_ahead(
     return first_things, first_relations, True
 
 
-def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows in tables of about COMPARED."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(one.num_rows for one in held) >= COMPARED:
-            yield pa.Table.from_batches(held, schema)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held, schema)
-
-
-def by_type(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each type, types in order of first mention."""
-    for type_ in rows["type"].unique().to_pylist():
-        yield type_, rows.filter(pc.equal(rows["type"], type_))
-
-
 def _properties(triples: pa.Table) -> pa.Table:
-    """Columns in the order of a relation table, with `at` for `when`, which is a keyword in a LOAD."""
-    ordered = triples.select(["head", "tail", *TRIPLE_FIELDS[3:]])
-    return ordered.rename_columns(["at" if name == "when" else name for name in ordered.column_names])
+    """Columns in the order of a relation table."""
+    return without_keyword(triples.select(RELATION_FIELDS))
 
 
 def _changed(type_: str) -> str:

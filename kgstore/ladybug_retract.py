@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from kgstore import merge
 from kgstore.ladybug_cypher import table_of
 from kgstore.values import Retracted, TripleKey
 
@@ -38,11 +39,8 @@ def retract(
 ) -> Retracted:
     """See GraphStore.retract. `tables` are those of the relation types that the graph has."""
     removed, spared = 0, 0
-    by_table: dict[str, dict[TripleKey, None]] = {}
-    for key in triples:
-        by_table.setdefault(table_of(key.type), {})[key] = None
-    for table, keys in by_table.items():
-        if table in tables:
+    for type_, keys in merge.by_type(dict.fromkeys(triples)).items():
+        if (table := table_of(type_)) in tables:
             rows = {"rows": _triple_rows(keys, source), "source": source}
             removed += run(REMOVE_TRIPLES.replace("<table>", table), rows)[0][0]
             spared += run(SPARE_TRIPLES.replace("<table>", table), rows)[0][0]

@@ -46,6 +46,8 @@ CHANGE_TRIPLES = (
 )
 COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(*)"
 COUNT_TRIPLES = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*)"
+#: The columns of a relation table, in its order.
+RELATION_FIELDS = ("head", "tail", *TRIPLE_FIELDS[3:])
 #: The fields of a triple after head, type and tail.
 PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision, r.text"
 
@@ -61,7 +63,7 @@ def keys(ids: Iterable[str]) -> pa.Table:
 
 def without_keyword(rows: pa.Table) -> pa.Table:
     """The columns of triples with `at` for `when`, which is a keyword in a LOAD."""
-    return rows.rename_columns(["at" if name == "when" else name for name in TRIPLE_FIELDS])
+    return rows.rename_columns(["at" if name == "when" else name for name in rows.column_names])
 
 
 def compare(what: str, sent: int, arrived: int) -> None:

@@ -41,6 +41,7 @@ from kgstore.ladybug_statements import (
     ENTITIES_BY_ID,
     MISSING_ENTITIES,
     PROPERTIES,
+    RELATION_FIELDS,
     RELATION_TABLE,
     TRIPLES_BY_ENDS,
     compare,
@@ -77,7 +78,6 @@ from kgstore.values import (
     Triple,
     TripleKey,
     Written,
-    relation_text,
 )
 
 #: Relations read at a time when all are read.
@@ -194,11 +194,11 @@ class LadybugStore:
                 for statement in (*NODE_TABLES, on(COMMON_TYPE, RELATION_TABLE), on(NO_RELATION, RELATION_TABLE)):
                     self._engine.run(statement)
                 self._engine.run(FIRST_REVISION, {"id": uuid.uuid4().hex})
-        self._require_columns()
+        else:
+            self._require_columns(tables)
         self._tables = self._relation_tables()
 
-    def _require_columns(self) -> None:
-        tables = {name for (name,) in self._engine.run(ALL_TABLES)}
+    def _require_columns(self, tables: Collection[str]) -> None:
         for table, columns in COLUMNS.items():
             rows = self._engine.run(TABLE_COLUMNS.replace("<table>", table)) if table in tables else []
             if lacking := set(columns) - {name for _, name, *_ in rows}:
@@ -269,11 +269,7 @@ class LadybugStore:
     def retract(self, source: str, entities: Sequence[str] = (), triples: Sequence[TripleKey] = ()) -> Retracted:
         with self._change():
             done = retract(self._run, self._tables, source, entities, triples)
-            changed = Written(
-                changed_entities=done.removed_entities + done.spared_entities,
-                changed_triples=done.removed_triples + done.spared_triples,
-            )
-            self._revise(changed)
+            self._revise(done.written)
         return done
 
     def propose(self, predictions: Sequence[Triple]) -> Written:
@@ -362,8 +358,7 @@ class LadybugStore:
             before = self._run(count)[0][0]
             rows = triple_table(change.new)
             if len(change.new) > before:
-                ordered = ["head", "tail", *TRIPLE_FIELDS[3:]]
-                self._run(on(table, COPY_TRIPLES), {"rows": rows.select(ordered)})
+                self._run(on(table, COPY_TRIPLES), {"rows": rows.select(RELATION_FIELDS)})
             else:
                 self._run(on(table, CREATE_TRIPLES), {"rows": without_keyword(rows)})
             compare("relations", len(change.new), self._run(count)[0][0] - before)
@@ -374,9 +369,7 @@ class LadybugStore:
         return Written(new_triples=len(change.new), changed_triples=len(change.changed))
 
     def _write_relations(self, relations: Sequence[Relation], types: Iterable[str]) -> bool:
-        texts = {relation.type: relation.text for relation in reversed(relations)}
-        for type_ in types:
-            texts.setdefault(type_, relation_text(type_))
+        texts = merge.catalogue(relations, types)
         known = {relation.type for relation in self.relations()}
         new = [type_ for type_ in texts if type_ not in known]
         for type_ in new:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from kgstore.errors import BadRecord, UnknownEntity, UnknownTriple
-from kgstore.values import Decision, Entity, Triple, TripleKey
+from kgstore.values import Decision, Entity, Relation, Triple, TripleKey, relation_text
 
 Record = TypeVar("Record", Entity, Triple)
+Typed = TypeVar("Typed", Triple, TripleKey)
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,20 @@ def by_key(triples: Iterable[Triple]) -> dict[TripleKey, Triple]:
     return distinct
 
 
-def by_type(triples: Iterable[Triple]) -> dict[str, list[Triple]]:
-    """The triples of each type, for what is written type by type."""
-    groups: dict[str, list[Triple]] = {}
+def by_type(triples: Iterable[Typed]) -> dict[str, list[Typed]]:
+    """The triples of each type, or their keys, for what is written type by type."""
+    groups: dict[str, list[Typed]] = {}
     for triple in triples:
         groups.setdefault(triple.type, []).append(triple)
     return groups
+
+
+def catalogue(relations: Sequence[Relation], types: Iterable[str]) -> dict[str, str]:
+    """What a write calls its relation types: the first text given of each, and a plain one for `types` without."""
+    texts = {relation.type: relation.text for relation in reversed(relations)}
+    for type_ in types:
+        texts.setdefault(type_, relation_text(type_))
+    return texts
 
 
 def entity_change(there: Mapping[str, Entity], records: Iterable[Entity]) -> Change[Entity]:

@@ -7,7 +7,7 @@ columns are smaller than a map for each row, and properties that say nothing (se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from kgstore import merge
 from kgstore.errors import StoreUnavailable
 from kgstore.neo4j_driver import Work, run, run_counting
+from kgstore.records import tables_by_type
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import Written
 
-#: Rows of one statement.
-ROWS = 20_000
+#: Rows of one statement, and those whose ends are looked up together.
+ROWS, GATHERED = 20_000, 50_000
 #: Columns of a triple that are not stored where they are empty: what reads them says coalesce(). The other ones are
 #: always there, so that a recipe's `r.decision <> 'rejected'` means the same on both stores.
 LEFT_OUT = ("run", "when", "text")
@@ -88,8 +89,8 @@ class BulkWrite:
         """Writes rows of TRIPLE_COLUMNS, type by type."""
         elements = self._elements(rows)
         written = Written()
-        for type_ in pc.unique(rows["type"]).to_pylist():
-            for piece in _pieces(rows.filter(pc.equal(rows["type"], type_))):
+        for type_, some in tables_by_type(rows):
+            for piece in _pieces(some):
                 written += self._triples_of(type_, piece, elements)
         return written
 
@@ -132,18 +133,6 @@ class BulkWrite:
 _STORED = tuple(TRIPLE_COLUMNS.names[3:])
 _ENTITY = ", ".join(f"`{name}`: $`{name}`[at]" for name in ENTITY_COLUMNS.names)
 _TRIPLE = ", ".join(f"`{name}`: $`{name}`[at]" for name in _STORED)
-
-
-def gathered(batches: Iterable[pa.RecordBatch], rows: int = 50_000) -> Iterator[pa.Table]:
-    """The same rows in tables of `rows` or somewhat more: small batches would make small statements."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(one.num_rows for one in held) >= rows:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)
 
 
 def _ends(rows: pa.Table, elements: Mapping[str, str]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kgstore import merge
 from kgstore.neo4j_driver import Work, run
 from kgstore.values import Retracted, TripleKey
 
@@ -43,10 +44,7 @@ RETURN count(*)
 def retract(transaction: Work, source: str, entities: Sequence[str], triples: Sequence[TripleKey]) -> Retracted:
     """See GraphStore.retract."""
     removed, spared = 0, 0
-    by_type: dict[str, dict[TripleKey, None]] = {}
-    for key in triples:
-        by_type.setdefault(key.type, {})[key] = None
-    for type_, keys in by_type.items():
+    for type_, keys in merge.by_type(dict.fromkeys(triples)).items():
         rows = {"rows": [key._asdict() for key in keys], "source": source}
         removed += run(transaction, REMOVE_TRIPLES.replace("<type>", type_), rows)[0][0]
         spared += run(transaction, SPARE_TRIPLES.replace("<type>", type_), rows)[0][0]

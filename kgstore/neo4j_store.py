@@ -18,13 +18,13 @@ import pyarrow as pa
 from kgstore import merge, neo4j_recipe
 from kgstore.counting import Remembered, statistics_of
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
-from kgstore.neo4j_bulk import BulkWrite, gathered
+from kgstore.neo4j_bulk import GATHERED, BulkWrite
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.neo4j_foreign import foreign
 from kgstore.neo4j_packed import entity_columns, triple_columns
 from kgstore.neo4j_retract import retract
 from kgstore.plain_recipe import plain_recipe
-from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, triples_of
+from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, gathered, triples_of
 from kgstore.search import GOOD_ENOUGH, closeness, words_of
 from kgstore.values import (
     Decision,
@@ -42,7 +42,6 @@ from kgstore.values import (
     Triple,
     TripleKey,
     Written,
-    relation_text,
 )
 
 #: Rows of one UNWIND, and elements of one packed list.
@@ -289,9 +288,9 @@ class Neo4jStore:
 
             bulk = BulkWrite(transaction, merge_entities, merge_triples)
             written = Written()
-            for rows in gathered(entities):
+            for rows in gathered(entities, GATHERED):
                 written += bulk.entities(rows)
-            for rows in gathered(triples):
+            for rows in gathered(triples, GATHERED):
                 written += bulk.triples(rows)
             catalogue = _write_relations(transaction, relations, bulk.types)
             marked = source is not None and _write_source(transaction, source)
@@ -314,11 +313,7 @@ class Neo4jStore:
     def retract(self, source: str, entities: Sequence[str] = (), triples: Sequence[TripleKey] = ()) -> Retracted:
         def work(transaction: Work) -> Retracted:
             done = retract(transaction, source, entities, triples)
-            changed = Written(
-                changed_entities=done.removed_entities + done.spared_entities,
-                changed_triples=done.removed_triples + done.spared_triples,
-            )
-            _revise(transaction, changed)
+            _revise(transaction, done.written)
             return done
 
         return self._change(work)
@@ -615,10 +610,7 @@ def _merge(transaction: Work, cypher: str, rows: Sequence[Mapping[str, object]])
 
 
 def _write_relations(transaction: Work, relations: Sequence[Relation], types: Iterable[str]) -> bool:
-    texts = {relation.type: relation.text for relation in reversed(relations)}
-    for type_ in types:
-        texts.setdefault(type_, relation_text(type_))
-    rows = [{"type": type_, "text": text} for type_, text in texts.items()]
+    rows = [{"type": type_, "text": text} for type_, text in merge.catalogue(relations, types).items()]
     return bool(rows) and run_counting(transaction, MERGE_RELATIONS, {"rows": rows})[1] > 0
 
 

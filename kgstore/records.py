@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kgstore.errors import BadRecord
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
@@ -44,6 +45,41 @@ def triples_of(rows: Iterable[Sequence[Any]]) -> list[Triple]:
 def column_rows(batch: pa.RecordBatch | pa.Table) -> Iterable[tuple[Any, ...]]:
     """The rows of columns, as Python values."""
     return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def gathered(batches: Iterable[pa.RecordBatch], rows: int, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
+    """The same rows in tables of `rows` or somewhat more: small batches would make small statements."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= rows:
+            yield pa.Table.from_batches(held, schema)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held, schema)
+
+
+def in_parts(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+    """The same rows in batches that together have `rows` of them, the last ones fewer."""
+    held: list[pa.RecordBatch] = []
+    room = rows
+    for batch in batches:
+        while batch.num_rows:
+            part = batch.slice(0, room)
+            batch = batch.slice(part.num_rows)
+            held.append(part)
+            room -= part.num_rows
+            if not room:
+                yield held
+                held, room = [], rows
+    if held:
+        yield held
+
+
+def tables_by_type(triples: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each type, types in order of first mention."""
+    for type_ in triples["type"].unique().to_pylist():
+        yield type_, triples.filter(pc.equal(triples["type"], type_))
 
 
 def _table(records: Sequence[Entity] | Sequence[Triple], schema: pa.Schema) -> pa.Table:

@@ -122,6 +122,11 @@ class Relation:
     type: str
     text: str
 
+    @property
+    def name(self) -> str:
+        """What tells it from every other: its type, or its words where many share the common type."""
+        return self.text if self.type == COMMON_TYPE else self.type
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -170,6 +175,14 @@ class Retracted:
     removed_triples: int = 0
     spared_triples: int = 0
     tied: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> Written:
+        """The records that are gone or differ now."""
+        return Written(
+            changed_entities=self.removed_entities + self.spared_entities,
+            changed_triples=self.removed_triples + self.spared_triples,
+        )
 
     def __add__(self, other: Retracted) -> Retracted:
         return Retracted(

@@ -15,7 +15,7 @@ from kgstore.plain_recipe import plain_recipe
 from kgstore.projection import Projection
 from kgstore.recipes import Recipe
 from kgstore.store import GraphStore
-from kgstore.values import COMMON_TYPE, SPLITS
+from kgstore.values import SPLITS
 from model.batch import Neighbourhood, TripleSample
 from model.derived import derived
 from model.neighbours import draw_by_weight, draw_evenly, running_sums, unmet
@@ -69,9 +69,7 @@ class LiveSampler(Sampler):
         self._process = os.getpid()
         self._cypher = incoming_query(projection.recipe)
         self._parameters = projection.recipe.parameters
-        self._relations = pa.array(
-            [each.text if each.type == COMMON_TYPE else each.type for each in projection.relations]
-        )
+        self._relations = pa.array([relation.name for relation in projection.relations])
         self._ids = derived(projection, "ids", lambda: _hashed_ids(projection))
 
     def sample(self, step: int) -> TripleSample:

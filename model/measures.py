@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from kgstore.errors import BadImage, KgError
 from kgstore.projection import Projection
-from kgstore.values import COMMON_TYPE, SPLITS
+from kgstore.values import SPLITS
 from model.embed import IMAGE_OF, NoFusion
 from model.predict import Predictor
 from model.ranking import filtered_ranks, summary
@@ -126,9 +126,8 @@ def examples(subject: Predictor) -> list[dict[str, object]]:
         heads, relations, tails = triples_of(projection, np.array([edge]))
         relation = projection.relations[int(relations[0])]
         (head,), (tail,) = projection.entity_ids(heads), projection.entity_ids(tails)
-        words = relation.text if relation.type == COMMON_TYPE else relation.type
-        answers = [{"id": answer.id, "score": answer.score} for answer in subject.tails(head, words, 5)]
-        found.append({"head": head, "relation": words, "tail": tail, "answers": answers})
+        answers = [{"id": answer.id, "score": answer.score} for answer in subject.tails(head, relation.name, 5)]
+        found.append({"head": head, "relation": relation.name, "tail": tail, "answers": answers})
     return found
 
 

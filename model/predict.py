@@ -269,7 +269,7 @@ class Predictor:
             words = relation.text if relation.type == COMMON_TYPE else ""
             settled = (fact for fact in facts if fact.words == words and (fact.origin == "asserted" or fact.decision))
             return {fact.tail for fact in settled}
-        number = self.relation_number(relation.text if relation.type == COMMON_TYPE else relation.type)
+        number = self.relation_number(relation.name)
         own = int(self.projection.numbers([head])[0])
         start, end = self.projection.out_offsets[own], self.projection.out_offsets[own + 1]
         edges = self.projection.out_edges[start:end]

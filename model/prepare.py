@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from transformers import CLIPModel
 
-from kgstore import COMMON_TYPE, GraphStore, open_store
+from kgstore import GraphStore, open_store
 from kgstore.command import WrongCall
 from kgstore.current import projection_for
 from kgstore.images import ImageRoots
@@ -352,7 +352,7 @@ def check_teacher(teacher: CLIPModel, clip: CLIPModel) -> None:
 
 def relation_names(projection: Projection) -> list[str]:
     """E2R's classes: the type of each relation, and the words of those that share the common type."""
-    return [each.text if each.type == COMMON_TYPE else each.type for each in projection.relations]
+    return [relation.name for relation in projection.relations]
 
 
 def warn_without_pairs(projection: Projection) -> None:
