@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import neo4j
 import pytest
 from jaxtyping import install_import_hook
 
@@ -18,7 +17,8 @@ from tests.shapes import checked
 SHAPED = ("projection", "projecting", "appending", "population", "arranging")
 install_import_hook(["model", *(f"kgstore.{name}" for name in SHAPED)], f"{checked.__module__}.{checked.__name__}")
 
-EMPTY = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+# After the hook, which what they import must not miss.
+pytest_plugins = ("tests.browsing",)
 
 
 def missing(reason: str) -> None:
@@ -49,11 +49,7 @@ def neo4j_uri(neo4j_server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("NEO4J_USERNAME", "neo4j")
     monkeypatch.setenv("NEO4J_PASSWORD", neo4j_server.password)
     monkeypatch.delenv("NEO4J_DATABASE", raising=False)
-    with (
-        neo4j.GraphDatabase.driver(neo4j_server.uri, auth=("neo4j", neo4j_server.password)) as driver,
-        driver.session() as session,
-    ):
-        session.run(EMPTY).consume()
+    neo4j_server.empty()
     return neo4j_server.uri
 
 
