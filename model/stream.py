@@ -23,9 +23,9 @@ class Samples(Protocol):
 
 
 class Made(NamedTuple):
-    """A batch where the trainer wants it. On a GPU it is there once `copied` has come about."""
+    """The parts of a batch where the trainer wants them. On a GPU they are there once `copied` has come about."""
 
-    batch: Batch
+    parts: list[Batch]
     copied: torch.cuda.Event | None
 
 
@@ -36,7 +36,7 @@ class Failed(NamedTuple):
 
 
 class Stream:
-    """Iterates (step, batch) from `start_step` on, without end, batches in the order of their steps.
+    """Iterates (step, parts of the batch) from `start_step` on, without end, in the order of the steps.
 
     `workers` threads make batches, and up to `prefetch` of them are ready or in the making (default: 2 more than
     workers); without workers the loop makes each batch itself. Batches depend on neither number nor on timing: a run
@@ -75,10 +75,10 @@ class Stream:
         for thread in self._threads:
             thread.start()
 
-    def __iter__(self) -> Iterator[tuple[int, Batch]]:
+    def __iter__(self) -> Iterator[tuple[int, list[Batch]]]:
         return self
 
-    def __next__(self) -> tuple[int, Batch]:
+    def __next__(self) -> tuple[int, list[Batch]]:
         began = time.perf_counter()
         with self._turn:
             step = self._given
@@ -131,23 +131,24 @@ class Stream:
 
     def _make(self, step: int) -> Made | Failed:
         try:
-            batch = self.views.batch(self._sampler.sample(step))
+            parts = [self.views.batch(self._sampler.sample(step))]
             if self._copies is None:
-                return Made(augmented(batch.to(self._device)), None)
+                return Made([augmented(part.to(self._device)) for part in parts], None)
             with torch.cuda.stream(self._copies):  # pinned for its GPU too, and not for the first one
-                pinned = batch.changed(torch.Tensor.pin_memory)
-                return Made(augmented(pinned.to(self._device)), self._copies.record_event())
+                pinned = [part.changed(torch.Tensor.pin_memory) for part in parts]
+                return Made([augmented(part.to(self._device)) for part in pinned], self._copies.record_event())
         except BaseException as error:  # raised in the loop
             return Failed(error)
 
-    def _taken_over(self, made: Made) -> Batch:
-        """The batch for the queue in which the trainer computes, which waits until it is there; the loop does not."""
+    def _taken_over(self, made: Made) -> list[Batch]:
+        """The parts for the queue in which the trainer computes, which waits until they are there; the loop does not."""
         if made.copied is not None:
             computing = torch.cuda.current_stream(self._device)
             computing.wait_event(made.copied)
-            for tensor in made.batch.tensors().values():
-                tensor.record_stream(computing)  # so that its memory is not given away while it is read
-        return made.batch
+            for part in made.parts:
+                for tensor in part.tensors().values():
+                    tensor.record_stream(computing)  # so that its memory is not given away while it is read
+        return made.parts
 
 
 def _queue(device: torch.device) -> torch.cuda.Stream:

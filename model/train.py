@@ -27,10 +27,12 @@ from model.batch import Batch
 from model.checkpoint import save_checkpoint
 from model.config import ModelConfig, TrainConfig, add_flags
 from model.device import usable_device
+from model.going_on import go_on
 from model.knowledge_clip import KnowledgeClip
-from model.objectives import total_loss
-from model.prepare import begin, go_on, open_job, run_folder
+from model.prepare import begin, open_job, run_folder
+from model.projected import DEFAULT_RECIPE
 from model.schedule import set_rates
+from model.step import backward
 from model.towers import Towers
 from model.track import Run, RunWriter
 
@@ -43,7 +45,7 @@ def train(
     model: KnowledgeClip,
     optimizer: torch.optim.Optimizer,
     teacher: Towers | None,
-    batches: Iterable[tuple[int, Batch]],
+    batches: Iterable[tuple[int, Sequence[Batch]]],
     config: TrainConfig,
     run: RunWriter,
     *,
@@ -53,19 +55,18 @@ def train(
 ) -> int:
     """Trains until config.steps are done or `stopping`; returns how many are. A batch's step counts from 0.
 
+    A batch comes in its parts, of which a step without accumulation has one (model/cut.py).
+
     `waited` are the seconds that the batches have been waited for so far, `broken` the pictures that did not decode.
     """
-    weights, device = config.weights, next(model.parameters()).device
+    device = next(model.parameters()).device
     log = Log(run, config, waited, broken)
     done = run.status.step
     model.train()
-    for step, batch in batches:
+    for step, parts in batches:
         rate = set_rates(optimizer, config, step)
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            terms = model.losses(batch.to(device), weights, teacher)
-            loss = total_loss(terms, weights)  # Eq. 14
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        terms = backward(model, [part.to(device) for part in parts], config, step, teacher)  # Eq. 14
         if config.clip_grad:
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_grad)
         optimizer.step()
@@ -73,7 +74,7 @@ def train(
 
         done = step + 1
         last = done == config.steps or stopping()
-        log.add(done, {"loss": loss, **terms}, len(batch.head), rate)
+        log.add(done, terms, config.batch_size, rate)
         saves = last or done % config.save_every == 0
         if saves or done % config.log_every == 0:
             log.write()  # first: a killed run would go on without these rows, a diverged one be saved
@@ -211,6 +212,17 @@ def arguments() -> argparse.ArgumentParser:
     )
     add_store_option(parser, required=False)
     add_images_option(parser)
+    parser.add_argument(
+        "--projection",
+        metavar="DIR",
+        help="learn from this projection of a graph instead of a store, which stays free for others; made by "
+        "python -m kgstore project, or by an earlier run in RUNS/projections",
+    )
+    parser.add_argument(
+        "--valid-projection",
+        metavar="DIR",
+        help="... and measure on the valid triples of this one (default: on those that --projection holds)",
+    )
     parser.add_argument("--runs", metavar="DIR", default="runs", help="where runs and their caches are (default: runs)")
     parser.add_argument("--name", help="the run's folder below --runs (default: the objective and the time)")
     parser.add_argument(
@@ -224,9 +236,8 @@ def arguments() -> argparse.ArgumentParser:
         "--recipe",
         "--sample-query",
         metavar="FILE",
-        default="all",
-        help="Cypher that returns head, relation, tail: the triples to learn from; a file, or one of queries/ "
-        "(default: all)",
+        help=f"Cypher that returns head, relation, tail: the triples to learn from; a file, or one of queries/ "
+        f"(default: {DEFAULT_RECIPE})",
     )
     parser.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the recipe")
     parser.add_argument(
@@ -238,7 +249,6 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--region",
         choices=("crop", "place"),
-        default="crop",
         help="a region of a picture is shown by its crop [P], or in its place on a grey picture: relations in space "
         "need that (default: crop)",
     )

@@ -190,7 +190,7 @@ def test_the_stream_gives_what_the_sampler_and_views_give_from_any_step(data: Da
         resumed = list(islice(stream, 7))
     assert [step for step, _ in given] == list(range(12))
     assert [step for step, _ in resumed] == list(range(5, 12))
-    for (step, batch), wanted in zip([*given, *resumed], [*expected, *expected[5:]], strict=True):
+    for (step, (batch,)), wanted in zip([*given, *resumed], [*expected, *expected[5:]], strict=True):
         assert equal(batch, wanted), step
 
 
@@ -348,7 +348,7 @@ def test_batches_on_a_gpu_are_those_of_the_cpu(data: Data) -> None:
         Stream(sampler(data), data.views(), workers=2, device="cuda") as there,
         Stream(sampler(data), data.views()) as here,
     ):
-        for (_, moved), (_, batch) in zip(islice(there, 20), here, strict=False):
+        for (_, (moved,)), (_, (batch,)) in zip(islice(there, 20), here, strict=False):
             assert moved.head.is_cuda
             assert equal(moved.to("cpu"), batch)
 
