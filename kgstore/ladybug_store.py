@@ -26,6 +26,7 @@ from kgstore.guard import require_reading
 from kgstore.ladybug_bulk import BulkWrite, read_ahead
 from kgstore.ladybug_cypher import NO_RELATION, for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
+from kgstore.ladybug_paths import AMONG, paths
 from kgstore.ladybug_reader import LadybugReader
 from kgstore.ladybug_recipe import TableQuery, table_query
 from kgstore.ladybug_retract import retract
@@ -441,6 +442,20 @@ class LadybugStore:
                     [triple] = triples_of([(head, type_of(table), tail, *rest)])
                     found.setdefault(triple.key, triple)
         return list(found.values())
+
+    def among(self, ids: Collection[str]) -> list[Triple]:
+        if not ids:
+            return []
+        rows = self._run(on("", AMONG), {"ids": keys(ids), "list": list(ids)})
+        found = triples_of((head, type_of(table), *rest) for head, table, *rest in rows)
+        return sorted(found, key=lambda triple: triple.key)
+
+    def paths(
+        self, a: str, b: str, *, hops: int = 4, limit: int = 5, seconds: float = 5.0, origin: Origin | None = None
+    ) -> list[tuple[Triple, ...]]:
+        self.entity(a), self.entity(b)
+        with self._changing:
+            return paths(self._reading(), a, b, hops, limit, seconds, origin or "") if a != b else []
 
     def predictions(
         self, *, decision: Decision | None = "", types: Collection[str] = (), run: str = "", limit: int = 100

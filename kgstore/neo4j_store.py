@@ -22,6 +22,7 @@ from kgstore.neo4j_bulk import GATHERED, BulkWrite
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.neo4j_foreign import foreign
 from kgstore.neo4j_packed import entity_columns, triple_columns
+from kgstore.neo4j_paths import AMONG, paths
 from kgstore.neo4j_retract import retract
 from kgstore.plain_recipe import plain_recipe
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, gathered, triples_of
@@ -106,7 +107,7 @@ WHERE coalesce(r.weight, 1.0) <> new.weight OR coalesce(r.sources, []) <> new.so
    OR coalesce(r.run, '') <> new.run OR coalesce(r.when, '') <> new.when
    OR coalesce(r.decision, '') <> new.decision
    OR coalesce(r.score, 'none') <> coalesce(new.score, 'none')
-   OR coalesce(r.text, '') <> new.text
+   OR coalesce(r.text, '') <> new.text OR coalesce(r.who, '') <> new.who
 RETURN <triple>
 """
 CHANGE_TRIPLES = """
@@ -219,7 +220,7 @@ ENTITY = (
 TRIPLE = (
     "h.id, type(r), t.id, coalesce(r.words, ''), coalesce(r.weight, 1.0), coalesce(r.sources, []), "
     "coalesce(r.origin, 'asserted'), coalesce(r.split, 'train'), r.score, coalesce(r.run, ''), coalesce(r.when, ''), "
-    "coalesce(r.decision, ''), coalesce(r.text, '')"
+    "coalesce(r.decision, ''), coalesce(r.text, ''), coalesce(r.who, '')"
 )
 
 Item = TypeVar("Item")
@@ -408,6 +409,15 @@ class Neo4jStore:
                 for triple in triples_of(row for (row,) in self._read(cypher, parameters)):
                     found.setdefault(triple.key, triple)
         return list(found.values())
+
+    def among(self, ids: Collection[str]) -> list[Triple]:
+        return sorted(triples_of(self._read(AMONG, {"ids": list(dict.fromkeys(ids))})), key=lambda triple: triple.key)
+
+    def paths(
+        self, a: str, b: str, *, hops: int = 4, limit: int = 5, seconds: float = 5.0, origin: Origin | None = None
+    ) -> list[tuple[Triple, ...]]:
+        self.entity(a), self.entity(b)
+        return paths(self._driver, a, b, hops, limit, seconds, origin or "") if a != b else []
 
     def predictions(
         self, *, decision: Decision | None = "", types: Collection[str] = (), run: str = "", limit: int = 100

@@ -55,6 +55,7 @@ TRIPLE_COLUMNS = pa.schema(
         ("when", pa.string()),
         ("decision", pa.string()),
         ("text", pa.string()),
+        ("who", pa.string()),
     ]
 )
 
@@ -157,6 +158,21 @@ class GraphStore(Protocol):
         """At most `limit` relations of an entity **per type and direction**, heaviest first, then by id.
 
         With `origin` only what is asserted, or only what is predicted.
+        """
+        ...
+
+    def among(self, ids: Collection[str]) -> list[Triple]:
+        """The relations between any two of these entities, rejected predictions left out, by their keys."""
+        ...
+
+    def paths(
+        self, a: str, b: str, *, hops: int = 4, limit: int = 5, seconds: float = 5.0, origin: Origin | None = None
+    ) -> list[tuple[Triple, ...]]:
+        """The shortest paths from one entity to another, relations followed in either direction.
+
+        All are of the same length, at most `hops` (1 to 8), and lead through different entities; rejected predictions
+        are left out, and all that is predicted with origin "asserted". From an entity to itself there is none.
+        Raises UnknownEntity, or QueryStopped when the search takes too long.
         """
         ...
 
