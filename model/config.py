@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
@@ -48,6 +48,10 @@ TOWERS: dict[str, TowerShape] = {
 
 #: The kinds of groups that a batch is composed of: of pictures with their captions, and of other triples.
 GROUPS = (("pictures",), ("head", "relation", "siblings"))
+
+
+#: The parts of a network that can be frozen.
+FREEZABLE = ("image", "text", "towers", "new")
 
 
 def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
@@ -174,15 +178,39 @@ class TrainConfig:
     warmup: int = setting(100, "steps of linear warm-up, before a cosine to zero [D]")
     weight_decay: float = setting(0.01, "weight decay of matrices; norms, biases and single vectors are spared [D]")
     clip_grad: float = setting(1.0, "longest gradient of a step; 0: any [D]")
+    freeze: tuple[str, ...] = setting(
+        (), f"parts that stay as they are, of {', '.join(FREEZABLE)}, such as image,text; new: all but the towers [D]"
+    )
+    ema: float = setting(
+        0.0,
+        "decay of the running average of the parameters, such as 0.999; it is what is measured and used of the run, "
+        "training itself is not changed by it; 0: no average [D]",
+    )
     precision: str = setting("fp32", "number format of the forward pass", ("fp32", "bf16"))
+    compile: bool = setting(False, "compile the layers of the network (torch.compile), which takes minutes first")
     seed: int = setting(0, "seed of weights, batches and drop path")
     log_every: int = setting(10, "steps between two writings of the metrics (which hold every step)")
     save_every: int = setting(500, "steps between two checkpoints")
-    keep: int = setting(2, "checkpoints kept")
+    keep: int = setting(2, "checkpoints kept, beside the best one")
+    eval_every: int = setting(0, "steps between two measurements on the graph's valid split; 0: none")
+    eval_samples: int = setting(
+        512, "triples, and pictures with captions, that are measured each time; always the same ones"
+    )
+    select: str = setting(
+        "loss",
+        "what tells the best checkpoint when --eval-every measures: loss, which is the weighted sum of the losses on "
+        "held-out batches, one of them, retrieval/image_r@1, relations/top1, tails/mrr, ...",
+    )
+    patience: int = setting(
+        0, "end the run after so many measurements in a row that are not better than the best; 0: never"
+    )
+    report_to: str = setting(
+        "none", "write the metrics for TensorBoard too, into the run folder", ("none", "tensorboard")
+    )
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
+        for name in ("steps", "batch_size", "log_every", "save_every", "keep", "eval_samples"):
             _check(getattr(self, name) >= 1, name, self, "must be 1 or more")
         for name in (
             "e2e",
@@ -197,9 +225,14 @@ class TrainConfig:
             "lr_new",
             "seed",
             "workers",
+            "eval_every",
+            "patience",
         ):
             _check(getattr(self, name) >= 0, name, self, "must be 0 or more")
         _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
+        _check(0 <= self.ema < 1, "ema", self, "must lie in [0, 1)")
+        _check(set(self.freeze) <= set(FREEZABLE), "freeze", self, f"must name parts of {', '.join(FREEZABLE)}")
+        _check(not (self.patience and not self.eval_every), "patience", self, "needs --eval-every")
         _check(0 <= self.augment <= 1, "augment", self, "must lie in [0, 1]")
         for name in ("shares", "source_shares", "compose"):
             parts = getattr(self, name).values()
@@ -258,9 +291,9 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[ModelConfig] | type[Tr
         else:
             group.add_argument(
                 flag,
-                type=_parser_of(hints[each.name]),
+                type=_KINDS[hints[each.name]][0],
                 choices=each.metadata["choices"] or None,
-                metavar=None if each.metadata["choices"] else _metavar_of(hints[each.name]),
+                metavar=None if each.metadata["choices"] else _KINDS[hints[each.name]][1],
                 default=argparse.SUPPRESS,
                 help=shown,
             )
@@ -311,6 +344,11 @@ def parse_shares(text: str) -> dict[str, float]:
     return shares
 
 
+def parse_words(text: str) -> tuple[str, ...]:
+    """image,text as words."""
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
 def parse_numbers(text: str) -> tuple[int, ...]:
     """4,2 as numbers."""
     try:
@@ -319,13 +357,15 @@ def parse_numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers, such as 4,2") from None
 
 
-def _parser_of(hint: Any) -> Any:
-    origin = get_origin(hint)
-    return {dict: parse_shares, tuple: parse_numbers}.get(origin, hint)
-
-
-def _metavar_of(hint: Any) -> str:
-    return {int: "N", float: "X", str: "WORD"}.get(hint) or {dict: "NAME=X,...", tuple: "N,..."}[get_origin(hint)]
+#: How a flag of each kind of value is read, and what its help calls the value.
+_KINDS: dict[Any, tuple[Callable[[str], Any], str]] = {
+    int: (int, "N"),
+    float: (float, "X"),
+    str: (str, "WORD"),
+    dict[str, float]: (parse_shares, "NAME=X,..."),
+    tuple[int, ...]: (parse_numbers, "N,..."),
+    tuple[str, ...]: (parse_words, "WORD,..."),
+}
 
 
 def _shown(value: Any) -> str:

@@ -22,12 +22,9 @@ from typing import Any
 import torch
 from transformers import CLIPModel
 
-from kgstore import GraphStore, open_store
 from kgstore.command import WrongCall
-from kgstore.current import projection_for
 from kgstore.images import ImageRoots
 from kgstore.projection import Projection, open_projection
-from kgstore.recipes import load_recipe, parse_parameters
 from model.checkpoint import (
     MODEL,
     damage,
@@ -51,17 +48,15 @@ from model.config import (
     to_json,
 )
 from model.knowledge_clip import KnowledgeClip
-from model.live_sampler import LiveSampler, incoming_query
-from model.sampler import IMAGE_OF, Sampler
+from model.projected import check_graph, project_graph
+from model.run_sampler import open_sampler
+from model.sampler import IMAGE_OF
 from model.schedule import make_optimizer
 from model.stream import Stream
 from model.tokens import BadTokenizer, Tokenizer
 from model.towers import Towers, attention_for, clip_from_checkpoint, new_clip
 from model.track import Run, list_runs, write_json
 from model.views import Views
-
-#: Settings that a run may change when it goes on.
-MAY_CHANGE = ("steps", "log_every", "save_every", "keep", "pictures", "workers")
 
 
 @dataclass(frozen=True)
@@ -107,20 +102,14 @@ def run_folder(args: argparse.Namespace) -> Path:
 
 def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
     """Writes a new run: reads the graph, makes or loads the first weights. config.json comes last."""
-    if args.store is None:
-        raise WrongCall("Say which graph to train on: --store PATH, or --neo4j-uri bolt://HOST:7687.")
-    recipe = load_recipe(args.recipe, parse_parameters(args.param))
     asked = from_flags(TrainConfig, args, "")  # what is wrong with the call is told before anything slow
-    if asked.sampler == "live":
-        incoming_query(recipe)
+    check_graph(args, asked)
     start = read_start(args.init, getattr(args, "towers", None))
     train = train_config(args, start.towers, teacher=bool(args.init or args.teacher))
     shape = model_config(args, start)
     attention = attention_for(shape.attention, device)
 
-    with open_store(args.store) as store:
-        projection = projection_for(store, recipe, directory.parent / "projections", progress=True)
-        sampler_of(projection, train, store)  # settings that this graph cannot meet must not leave a run behind
+    projection, valid = project_graph(args, train, directory.parent / "projections")  # what fails here leaves no run
     relations = relation_names(projection)
     if "kd" in train.weights or "clip" in train.weights:
         warn_without_pairs(projection)
@@ -142,47 +131,19 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
             "model": to_json(shape),
             "train": to_json(train),
             "towers": clip.config.to_dict(),
-            "store": str(args.store),
-            "recipe": recipe.name,
-            "parameters": dict(recipe.parameters),
+            "store": str(args.store or ""),
+            "recipe": projection.recipe.name,
+            "parameters": dict(projection.recipe.parameters),
             "init": args.init or "",
             "teacher": args.teacher or "",
-            "region": args.region,
+            "region": args.region or "crop",
             "relations": relations,
             "projection": os.path.relpath(projection.directory, directory),
+            "valid_projection": os.path.relpath(valid.directory, directory) if valid else "",
             "fingerprint": projection.fingerprint,
             "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
-
-
-def go_on(directory: Path, args: argparse.Namespace) -> None:
-    """Checks that a run may go on as called, and notes what it may change."""
-    run = Run(directory)
-    status, config = run.status, run.config
-    if status.state == "running":
-        raise WrongCall(
-            f"Run {run.name} is being trained by process {status.pid}; stop that one, or choose another --name."
-        )
-    if args.resume != "auto":
-        raise WrongCall(f"Run {run.name} exists already; go on with it by --resume auto, or choose another --name.")
-    for kind, name in ((ModelConfig, "model"), (TrainConfig, "train")):
-        for field in dataclasses.fields(kind):
-            if not hasattr(args, field.name):
-                continue
-            asked, had = getattr(args, field.name), part(config, name).get(field.name)
-            if isinstance(had, list):
-                had = tuple(had)
-            if asked != had and field.name not in MAY_CHANGE:
-                flag = "--" + field.name.replace("_", "-")
-                raise WrongCall(
-                    f"Run {run.name} was begun with {flag} {had!r} and cannot go on with {asked!r}; "
-                    "leave the flag out, or choose another --name."
-                )
-            config[name][field.name] = asked
-    from_json(ModelConfig, part(config, "model"))  # what cannot be is not noted
-    from_json(TrainConfig, part(config, "train"))
-    write_json(directory / "config.json", config)
 
 
 @contextmanager
@@ -225,43 +186,6 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
                 f"entities. {next(iter(failed.values()))}",
                 file=sys.stderr,
             )
-
-
-@contextmanager
-def open_sampler(projection: Projection, config: TrainConfig, address: str) -> Iterator[Sampler]:
-    """What draws the batches; a live one keeps the graph open, and tells in the end what it had to leave out."""
-    if config.sampler != "live":
-        yield sampler_of(projection, config)
-        return
-    if "://" not in address and not Path(address).exists():  # it would become an empty graph
-        raise WrongCall(f"There is no graph at {address}, which this run asks; go on in the folder that it began in.")
-    with open_store(address) as store:
-        sampler = sampler_of(projection, config, store)
-        assert isinstance(sampler, LiveSampler)
-        yield sampler
-    if sampler.gone or sampler.unnumbered:
-        print(
-            f"While training, {sampler.gone:,} triples of batches had gone from the graph, and {sampler.unnumbered:,} "
-            "times a relation was met that is of an entity or a type newer than the projection; a new run takes those.",
-            file=sys.stderr,
-        )
-
-
-def sampler_of(projection: Projection, config: TrainConfig, store: GraphStore | None = None) -> Sampler:
-    """The sampler of these settings. Raises BadSampling for what this projection cannot meet."""
-    options: dict[str, Any] = {
-        "batch_size": config.batch_size,
-        "shares": config.shares,
-        "source_shares": config.source_shares,
-        "compose": config.compose,
-        "group_size": config.group_size,
-        "fanout": config.fanout,
-        "by_weight": config.by_weight,
-        "seed": config.seed,
-    }
-    if store is not None and config.sampler == "live":
-        return LiveSampler(store, projection, **options)
-    return Sampler(projection, **options)
 
 
 def frozen_teacher(directory: Path, settings: Mapping[str, Any], device: str) -> Towers:

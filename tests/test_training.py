@@ -15,10 +15,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
-from kgstore import Entity, Relation, Source, Triple, open_store
 from kgstore.command import WrongCall, run_command
 from model.checkpoint import load_run
 from model.config import BadConfig, ModelConfig, TrainConfig, add_flags, from_flags, from_json, to_json
@@ -27,50 +25,16 @@ from model.sampler import BadSampling
 from model.schedule import make_optimizer, rate_factor
 from model.track import BadRun, Run, RunWriter
 from model.train import arguments, main, train
+from tests.coloured_graph import coloured_graph
 from tests.training_batches import tiny_clip, tiny_network
 
 ROOT = Path(__file__).resolve().parents[1]
-COLOURS = {
-    "red": (220, 30, 30),
-    "green": (30, 190, 40),
-    "blue": (40, 60, 220),
-    "yellow": (230, 220, 40),
-    "black": (10, 10, 10),
-    "white": (245, 245, 245),
-}
 SMALL = ("--threads", "1", "--log-every", "5", "--warmup", "5")
 
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Plain pictures in six colours, their captions, and a little of what colours are."""
-    folder = tmp_path_factory.mktemp("graph")
-    (folder / "pictures").mkdir()
-    entities = [Entity("t:colour", name="colour", texts=("a colour",))]
-    triples = []
-    for name, colour in COLOURS.items():
-        entities += [
-            Entity(f"t:{name}", name=name, texts=(name, f"the colour {name}"), images=(f"t/{name}-0.png",)),
-            Entity(f"t:caption-{name}", "caption", texts=(f"a {name} picture", f"a photo of {name}")),
-        ]
-        triples += [
-            Triple(f"t:{name}", "IS_A", "t:colour"),
-            Triple(f"t:caption-{name}", "HAS_COLOUR", f"t:{name}"),
-        ]
-        for shade in range(4):
-            Image.new("RGB", (32, 32), tuple(min(255, part + 3 * shade) for part in colour)).save(
-                folder / "pictures" / f"{name}-{shade}.png"
-            )
-            entities.append(Entity(f"t:picture-{name}-{shade}", "image", images=(f"t/{name}-{shade}.png",)))
-            triples += [
-                Triple(f"t:picture-{name}-{shade}", "IMAGE_OF", f"t:caption-{name}"),
-                Triple(f"t:caption-{name}", "CAPTION_OF", f"t:picture-{name}-{shade}"),
-            ]
-    with open_store(folder / "graph.db") as store:
-        store.write(
-            entities, triples, [Relation("IMAGE_OF", "image of")], Source("t", image_root=str(folder / "pictures"))
-        )
-    return folder / "graph.db"
+    return coloured_graph(tmp_path_factory.mktemp("graph"))
 
 
 @pytest.fixture(scope="module")
@@ -362,6 +326,42 @@ def test_a_run_that_diverged_saves_nothing_of_it(
     assert run_command(lambda: call(graph, tmp_path, "x", *flags)) == 2
     assert "train with a lower --lr-new or --lr-towers" in capsys.readouterr().err
     assert not Run(tmp_path / "x").checkpoints
+
+
+def test_a_projection_trains_as_its_store_does_and_needs_none(
+    graph: Path, clip_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEO4J_URI", raising=False)
+    projected = str(clip_run.parent / "projections" / Run(clip_run).config["fingerprint"])
+    flags = ("--objective", "clip", "--steps", "60", "--batch-size", "6")
+    main(["--projection", projected, "--runs", str(tmp_path), "--name", "clip", *SMALL, *flags])
+    losses = [[row["loss"] for row in Run(run).metrics().rows] for run in (clip_run, tmp_path / "clip")]
+    assert losses[0] == losses[1]
+    assert load_run(tmp_path / "clip").projection_dir == Path(projected)
+    assert Run(tmp_path / "clip").config["recipe"] == "all"
+    for wrong, sentence in (
+        (("--recipe", "multimodal"), "was made by a recipe of its own"),
+        (("--sampler", "live"), "say by --store which one"),
+        (("--eval-every", "5"), "holds none; name one that does by --valid-projection"),
+    ):
+        with pytest.raises(WrongCall, match=sentence):
+            main(["--projection", projected, "--runs", str(tmp_path), "--name", "wrong", *wrong])
+
+
+def test_a_run_goes_on_only_with_what_it_began_with(graph: Path, clip_run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    other.write_bytes(b"")
+    for wrong, sentence in (
+        (("--init", str(clip_run)), r"was begun without --init and cannot go on with"),
+        (("--store", str(other)), r"was begun with --store '.*graph.db' and cannot go on with"),
+        (("--recipe", "multimodal"), "was begun with --recipe 'all' and cannot go on with 'multimodal'"),
+        (("--param", "predicted=[]"), r"was begun with --param .*and cannot go on with \"predicted=\[\] splits="),
+        (("--region", "place"), "was begun with --region 'crop' and cannot go on with 'place'"),
+        (("--projection", str(tmp_path)), "was begun with --projection"),
+    ):
+        with pytest.raises(WrongCall, match=sentence):
+            call(graph, clip_run.parent, "clip", "--resume", "auto", *wrong)
+    assert call(graph, clip_run.parent, "clip", "--resume", "auto", "--region", "crop", "--recipe", "all") == 0
 
 
 def test_an_unknown_flag_is_fatal(graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
