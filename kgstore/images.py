@@ -44,6 +44,16 @@ class Box(NamedTuple):
     height: int
 
 
+class Reduced(NamedTuple):
+    """A picture that was decoded at a smaller scale; `size` is what the original measures at that scale.
+
+    A last column or row that the original fills in part hangs over it.
+    """
+
+    picture: Image.Image
+    size: tuple[float, float]
+
+
 class ImageRoots:
     """The folder that holds each source's pictures."""
 
@@ -115,8 +125,13 @@ def open_picture(
     `at_least` lets a JPEG without a region be decoded smaller, no side below that many pixels: several times faster.
     """
     _, box = _split_fragment(reference)
-    whole = _opened(roots, reference, at_least if box is None else None)
+    whole = _opened(roots, reference, at_least if box is None else None).picture
     return whole if box is None else _region(whole, box, reference, region)
+
+
+def open_reduced(roots: ImageRoots, reference: str, at_least: int) -> Reduced:
+    """A whole picture, of a JPEG at the smallest scale of 1/1, 1/2, 1/4 or 1/8 that leaves no side below `at_least`."""
+    return _opened(roots, reference, at_least)
 
 
 def whole_of(reference: str) -> str:
@@ -130,7 +145,7 @@ def region_of(whole: Image.Image, reference: str, region: Region = "crop") -> Im
     return whole if box is None else _region(whole, box, reference, region)
 
 
-def _opened(roots: ImageRoots, reference: str, at_least: int | None) -> Image.Image:
+def _opened(roots: ImageRoots, reference: str, at_least: int | None) -> Reduced:
     try:
         with roots.opened(reference) as file, Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
@@ -139,9 +154,8 @@ def _opened(roots: ImageRoots, reference: str, at_least: int | None) -> Image.Im
                     f"Picture {reference!r} has {width} x {height} pixels, above the limit of {MAX_PIXELS:,}; "
                     "scale it down."
                 )
-            if at_least is not None:
-                picture.draft("RGB", (at_least, at_least))
-            return _rgb(picture)
+            drafted = None if at_least is None else picture.draft("RGB", (at_least, at_least))
+            return Reduced(_rgb(picture), drafted[1][2:] if drafted else (width, height))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise BadImage(f"Picture {reference!r} cannot be decoded: {error}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -31,6 +31,9 @@ from kgstore.projection import Projection
 from model.derived import mapped
 from model.pictures import decoded, references_of
 
+#: Raised whenever as_pixels makes other pixels of a picture than it did.
+_PIXELS = 2
+
 _CHUNK = 64
 #: Chunks between two markings of what is done: what a killed build loses at most.
 _CHUNKS_A_MARK = 32
@@ -114,7 +117,7 @@ class _Wanted:
         """How the pictures are shown, and the folder of each source that has some here."""
         sources = pc.unique(_sources(self.references)).to_pylist()
         folders = {source: str(self.roots.folders[source]) for source in sources if source in self.roots.folders}
-        return {"folders": dict(sorted(folders.items())), "side": self.side, "region": self.region}
+        return {"folders": dict(sorted(folders.items())), "side": self.side, "region": self.region, "pixels": _PIXELS}
 
     @property
     def key(self) -> str:
@@ -208,7 +211,7 @@ def _copy(other: Path, wanted: _Wanted, pixels: np.ndarray, done: np.ndarray) ->
     except (OSError, ValueError, pa.ArrowInvalid):
         return  # of an earlier version, or being removed: nothing to be had
     ours = wanted.settings
-    if (theirs["side"], theirs["region"]) != (ours["side"], ours["region"]):
+    if any(theirs.get(name) != ours[name] for name in ("side", "region", "pixels")):
         return
     same = [source for source, folder in ours["folders"].items() if theirs["folders"].get(source) == folder]
     place = pc.index_in(wanted.references, value_set=references)
