@@ -21,9 +21,9 @@ from kgstore import open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
 from model.device import usable_device
 from model.embed import NoFusion
+from model.held_out import Figures, NothingToMeasure
 from model.measures import (
-    Figures,
-    NothingToMeasure,
+    evaluate_heads,
     evaluate_relations,
     evaluate_retrieval,
     evaluate_tails,
@@ -38,6 +38,7 @@ PARTS: dict[str, Callable[[Predictor], Figures]] = {
     "retrieval": evaluate_retrieval,
     "relations": evaluate_relations,
     "tails": evaluate_tails,
+    "heads": evaluate_heads,
     "names": ask_names,
     "probe": ask_probe,
 }

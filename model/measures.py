@@ -1,4 +1,8 @@
-"""What any graph with a held-out part can ask a run: retrieval, relations, tails. Figures are percents, or counts."""
+"""What any graph with a held-out part can ask a run: retrieval, relations, tails, heads.
+
+Figures are percents, or counts. Each takes the split that it asks about, and a limit on how many triples of it; 0 is
+all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +10,45 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from tqdm import tqdm
 
-from kgstore.errors import BadImage, KgError
+from kgstore.errors import BadImage
 from kgstore.projection import Projection
-from kgstore.values import SPLITS
+from kgstore.values import KINDS
 from model.embed import IMAGE_OF, NoFusion
+from model.held_out import Figures, NothingToMeasure, drawn, held_out_edges, triples_of
+from model.link_prediction import head_ranks, link_figures, tail_ranks
 from model.predict import Predictor
-from model.ranking import filtered_ranks, summary
+from model.ranking import filtered_ranks
 from model.retrieval import recall
+from model.run_links import RunLinks
 
 BATCH = 256
 
-#: Scores held at once while tails are ranked, over all rows of a batch.
-MOST_SCORES = 64_000_000
-
-Figures = dict[str, float]
+#: What a picture's IMAGE_OF leads to when it is a caption; a concept is a class (see model/zero_shot.py).
+CAPTIONS = ("caption", "phrase")
 
 
-class NothingToMeasure(KgError):
-    """The graph holds nothing that this part of an evaluation could use."""
+def evaluate_retrieval(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
+    """R@k in percent between the pictures and captions that the split's IMAGE_OF triples join.
 
-
-def evaluate_retrieval(subject: Predictor) -> Figures:
-    """R@k in percent between the pictures and captions that the test split's IMAGE_OF triples join.
-
+    A picture's class, such as a WordNet synset, is no caption: that is what zero-shot classification measures.
     [D] Captions of the same words are one caption: a picture that finds another one's equal caption has found its own.
     """
     projection, (pictures, texts) = subject.projection, (subject.embeddings.pictures, subject.embeddings.texts)
-    edges = held_out_edges(projection, IMAGE_OF)
+    edges = held_out_edges(projection, IMAGE_OF, split)
+    kinds = [KINDS.index(kind) for kind in CAPTIONS]
+    edges = edges[np.isin(projection.kinds[projection.tail[edges]], kinds)]
+    edges = edges[np.isin(projection.head[edges], drawn(np.unique(projection.head[edges]).astype(np.int64), limit))]
     heads, tails = np.asarray(projection.head[edges]), np.asarray(projection.tail[edges])
     picture_rows = np.flatnonzero(np.isin(pictures.owner, heads) & (pictures.place == 0))
     text_rows = np.flatnonzero(np.isin(texts.owner, tails))
     if not len(picture_rows) or not len(text_rows):
-        raise NothingToMeasure("The graph has no test pictures with captions (IMAGE_OF), so retrieval is not measured.")
+        raise NothingToMeasure(
+            f"The graph has no {split} pictures with captions (IMAGE_OF a caption or phrase), so retrieval is not "
+            "measured."
+        )
     true_picture, true_text = _true_pairs(
         projection, heads, tails, pictures.owner[picture_rows], texts.owner[text_rows], texts.place[text_rows]
     )
@@ -55,17 +63,20 @@ def evaluate_retrieval(subject: Predictor) -> Figures:
     return figures
 
 
-def evaluate_relations(subject: Predictor) -> Figures:
-    """Which relation stands between the ends of a test triple, in percent; `macro` is the mean over relations."""
+def evaluate_relations(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
+    """Which relation stands between the ends of a held-out triple, over all and by type.
+
+    `macro_top1` is the mean over types.
+    """
     subject.encoder.require_fusion()
     projection, trained = subject.projection, subject.trained.model
-    edges = held_out_edges(projection)
+    edges = held_out_edges(projection, split=split, limit=limit)
     classes = {name: number for number, name in enumerate(trained.relations)}
     names = [each.type if each.type in classes else each.text for each in projection.relations]
     wanted = np.array([classes.get(name, -1) for name in names])[projection.relation[edges]]
     edges, wanted = edges[wanted >= 0], wanted[wanted >= 0]
     if not len(edges):
-        raise NothingToMeasure("The run was trained on none of the test triples' relations; none are predicted.")
+        raise NothingToMeasure(f"The run was trained on none of the {split} triples' relations; none are predicted.")
     places = []
     for start in tqdm(range(0, len(edges), BATCH), desc="relations", leave=False):
         part = edges[start : start + BATCH]
@@ -80,42 +91,46 @@ def evaluate_relations(subject: Predictor) -> Figures:
             logits = trained.relation_logits(ends[0].elements, ends[1].elements).float().cpu().numpy()
         nothing = np.zeros(0, np.int64)
         places.append(filtered_ranks(logits, wanted[start : start + BATCH], nothing, nothing))
-    ranks = np.concatenate(places)
-    by_relation = [float(np.mean(ranks[wanted == each] <= 1)) for each in np.unique(wanted)]
-    return {
-        "triples": float(len(ranks)),
-        "top1": 100 * float(np.mean(ranks <= 1)),
-        "top5": 100 * float(np.mean(ranks <= 5)),
-        "macro_top1": 100 * float(np.mean(by_relation)),
-    }
+    return relation_figures(np.concatenate(places), [trained.relations[number] for number in wanted])
 
 
-def evaluate_tails(subject: Predictor) -> Figures:
-    """Filtered ranking of each test triple's tail over all entities; what is true in any split does not compete."""
-    subject.encoder.require_fusion()
-    projection = subject.projection
-    edges = held_out_edges(projection)
-    ranks = np.zeros(len(edges))
-    rows = max(1, min(BATCH, MOST_SCORES // projection.entity_count))
-    for start in tqdm(range(0, len(edges), rows), desc="tails", leave=False):
-        heads, relations, tails = triples_of(projection, edges[start : start + rows])
-        questions = subject.encoder.questions(projection, heads, relations)
-        scores = subject.embeddings.scores(questions, "fused")
-        ranks[start : start + rows] = filtered_ranks(scores, tails, *known_tails(projection, heads, relations))
-    figures = {"triples": float(len(edges)), "entities": float(projection.entity_count)} | _percent(summary(ranks))
-    types = np.asarray(projection.relation)[edges]
-    for number in np.unique(types):
-        figures[f"{projection.relations[number].type}/mrr"] = 100 * summary(ranks[types == number])["mrr"]
+def relation_figures(ranks: Float[np.ndarray, " e"], types: list[str]) -> Figures:
+    """Top 1 and top 5 in percent of the true relation's ranks, over all and by its name."""
+    names = np.array(types)
+    parts = {name: ranks[names == name] for name in np.unique(names).tolist()}
+    figures = {"triples": float(len(ranks)), "top1": _within(ranks, 1), "top5": _within(ranks, 5)}
+    figures["macro_top1"] = float(np.mean([_within(own, 1) for own in parts.values()]))
+    for name, own in parts.items():
+        figures |= {
+            f"{name}/triples": float(len(own)),
+            f"{name}/top1": _within(own, 1),
+            f"{name}/top5": _within(own, 5),
+        }
     return figures
 
 
-def examples(subject: Predictor) -> list[dict[str, object]]:
+def evaluate_tails(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
+    """Filtered ranking of each held-out triple's tail over all entities; what is true in any split does not compete."""
+    scorer = RunLinks(subject)
+    edges = held_out_edges(subject.projection, split=split, limit=limit)
+    return link_figures(subject.projection, edges, tail_ranks(subject.projection, edges, scorer))
+
+
+def evaluate_heads(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
+    """The same of its head, by the same scores: every entity is asked for its tails, once a relation."""
+    subject.encoder.require_fusion()
+    edges = held_out_edges(subject.projection, split=split, limit=limit)
+    scorer = RunLinks(subject, np.unique(subject.projection.relation[edges]).tolist())
+    return link_figures(subject.projection, edges, head_ranks(subject.projection, edges, scorer))
+
+
+def examples(subject: Predictor, split: str = "test") -> list[dict[str, object]]:
     """A held-out triple of each relation, with the answers that the run puts first instead of or with its tail.
 
-    None for a run that cannot be asked, or a graph without a test split.
+    None for a run that cannot be asked, or a graph without such a split.
     """
     try:
-        edges = held_out_edges(subject.projection)
+        edges = held_out_edges(subject.projection, split=split)
         subject.encoder.require_fusion()
     except (NothingToMeasure, NoFusion):
         return []
@@ -129,42 +144,6 @@ def examples(subject: Predictor) -> list[dict[str, object]]:
         answers = [{"id": answer.id, "score": answer.score} for answer in subject.tails(head, relation.name, 5)]
         found.append({"head": head, "relation": relation.name, "tail": tail, "answers": answers})
     return found
-
-
-def triples_of(
-    projection: Projection, edges: Int64[np.ndarray, " e"]
-) -> tuple[Int64[np.ndarray, " e"], Int64[np.ndarray, " e"], Int64[np.ndarray, " e"]]:
-    """Heads, relations and tails of these edges."""
-    head, relation, tail = (
-        np.asarray(each[edges], np.int64) for each in (projection.head, projection.relation, projection.tail)
-    )
-    return head, relation, tail
-
-
-def held_out_edges(projection: Projection, type_: str = "") -> Int64[np.ndarray, " e"]:
-    """Numbers of the held-out edges, of one type if it is named. Raises NothingToMeasure."""
-    held_out = np.asarray(projection.split) == SPLITS.index("test")
-    if type_:
-        of_type = [number for number, relation in enumerate(projection.relations) if relation.type == type_]
-        held_out &= np.isin(projection.relation, of_type)
-    edges = np.flatnonzero(held_out)
-    if not len(edges):
-        what = f"{type_} triples" if type_ else "triples"
-        raise NothingToMeasure(f"The graph holds no {what} of the test split; load a source that has one.")
-    return edges
-
-
-def known_tails(
-    projection: Projection, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]
-) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
-    """All answers the graph has for each question (h_i, r_i, -): rows i and tails."""
-    starts, ends = projection.out_offsets[heads], projection.out_offsets[heads + 1]
-    counts = ends - starts
-    rows = np.repeat(np.arange(len(heads)), counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    edges = projection.out_edges[np.repeat(starts, counts) + within]
-    same = projection.relation[edges] == relations[rows]
-    return rows[same], np.asarray(projection.tail[edges[same]], np.int64)
 
 
 def _true_pairs(
@@ -191,5 +170,5 @@ def _true_pairs(
     return found[:, 0], found[:, 1]
 
 
-def _percent(figures: Figures) -> Figures:
-    return {name: value if name == "mean_rank" else 100 * value for name, value in figures.items()}
+def _within(ranks: Float[np.ndarray, " e"], k: int) -> float:
+    return 100 * float(np.mean(ranks <= k))

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from model.embeddings import Rows, unit
-from model.measures import Figures, NothingToMeasure
+from model.held_out import Figures, NothingToMeasure
 from model.predict import Predictor
 from model.probes import Relation, preference, relation_probe
 from model.retrieval import average_precision

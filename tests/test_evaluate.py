@@ -12,7 +12,8 @@ import pytest
 from kgstore import Entity, GraphStore, Relation, Source, Triple, open_store
 from kgstore.command import run_command
 from model import evaluate
-from model.measures import NothingToMeasure, evaluate_retrieval, evaluate_tails, examples, held_out_edges, known_tails
+from model.held_out import NothingToMeasure, held_out_edges, known_tails, triples_of
+from model.measures import evaluate_heads, evaluate_relations, evaluate_retrieval, evaluate_tails, examples
 from model.predict import Predictor
 from model.track import Run
 from model.world_questions import Scorer, ask_names, ask_probe, name_shares, read_truth, shown_pictures
@@ -65,6 +66,33 @@ def test_tails_are_ranked_over_all_entities_without_what_is_true_elsewhere(subje
         above, level = (rivals > scores[tail] + 1e-6).sum(), (np.abs(rivals - scores[tail]) <= 1e-6).sum()
         reciprocal.append(1 / (1 + above + level / 2))
     assert figures["mrr"] == pytest.approx(100 * np.mean(reciprocal), rel=0.02)
+
+
+def test_heads_are_ranked_by_the_scores_that_rank_tails(subject: Predictor) -> None:
+    projection = subject.projection
+    edges = held_out_edges(projection, limit=4)
+    figures = evaluate_heads(subject, limit=4)
+    everyone = np.arange(projection.entity_count)
+    reciprocal = []
+    for head, relation, tail in zip(*(each.tolist() for each in triples_of(projection, edges)), strict=True):
+        questions = subject.encoder.questions(projection, everyone, np.full(len(everyone), relation))
+        scores = subject.embeddings.scores(questions, "fused")[:, tail]
+        known = (projection.relation == relation) & (projection.tail == tail)
+        rivals = np.delete(scores, np.unique(projection.head[known]))
+        above, level = (rivals > scores[head] + 1e-6).sum(), (np.abs(rivals - scores[head]) <= 1e-6).sum()
+        reciprocal.append(1 / (1 + above + level / 2))
+    assert figures["triples"] == 4
+    assert figures["mrr"] == pytest.approx(100 * np.mean(reciprocal), rel=0.02)
+
+
+def test_relations_are_measured_by_type(subject: Predictor) -> None:
+    figures = evaluate_relations(subject)
+    types = [name.partition("/")[0] for name in figures if name.endswith("/top1")]
+    assert types
+    assert figures["triples"] == sum(figures[f"{type_}/triples"] for type_ in types)
+    assert figures["macro_top1"] == pytest.approx(np.mean([figures[f"{type_}/top1"] for type_ in types]))
+    whole = sum(figures[f"{type_}/top5"] * figures[f"{type_}/triples"] for type_ in types) / figures["triples"]
+    assert figures["top5"] == pytest.approx(whole)
 
 
 def test_retrieval_takes_the_test_split_and_every_caption(subject: Predictor, world: World) -> None:

@@ -1,0 +1,80 @@
+"""What a run answers to (h, r, -) and to (-, r, t), over all entities of the graph.
+
+A run answers (h, r, -) with tails. Heads are ranked by the same score, cos(Y(h,r,-), Y(-,-,t)), for which Y(h,r,-) of
+**every** entity h is needed. They are made for one group of relations at a time: the towers see each description once a
+group, the fusion once a relation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+from tqdm import tqdm
+
+from model.embed import descriptions
+from model.embeddings import unit
+from model.predict import Predictor
+
+#: Numbers held at once in the questions of a group of relations (4 bytes each); one relation's are held in any case.
+MOST_HELD = 256_000_000
+
+
+class RunLinks:
+    """A run as a LinkScorer. `relations` are those whose heads will be asked for. Raises NoFusion."""
+
+    def __init__(self, subject: Predictor, relations: Sequence[int] = ()) -> None:
+        subject.encoder.require_fusion()
+        self.subject = subject
+        self.relations = sorted(relations)
+        self._held: dict[int, Float32[np.ndarray, "n f"]] = {}
+
+    def tails(self, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
+        """Cosines of Y(h,r,-) with each entity's best row."""
+        questions = self.subject.encoder.questions(self.subject.projection, heads, relations)
+        return self.subject.embeddings.scores(questions, "fused")
+
+    def heads(self, relations: Int64[np.ndarray, " b"], tails: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
+        """The same cosines with the head running; -inf for a head that has nothing the model can be shown."""
+        scores = np.full((len(tails), self.subject.projection.entity_count), -np.inf, np.float32)
+        for modality in (self.subject.embeddings.pictures, self.subject.embeddings.texts):
+            starts, ends = np.searchsorted(modality.owner, tails), np.searchsorted(modality.owner, tails, "right")
+            assert modality.fused is not None
+            for place in range(int((ends - starts).max(initial=0))):  # an entity's first rows, then its second ones ...
+                rows = np.flatnonzero(starts + place < ends)
+                vectors = np.asarray(modality.fused[starts[rows] + place])
+                for relation in np.unique(relations[rows]).tolist():
+                    own = relations[rows] == relation
+                    found = vectors[own] @ self._questions(relation).T
+                    scores[rows[own]] = np.maximum(scores[rows[own]], found)
+        for relation in np.unique(relations).tolist():
+            unseen = ~self._questions(relation).any(axis=1)
+            scores[np.ix_(relations == relation, unseen)] = -np.inf
+        return scores
+
+    def _questions(self, relation: int) -> Float32[np.ndarray, "n f"]:
+        """Y(h,r,-) of all entities h, of unit length or zero."""
+        if relation not in self._held:
+            self._held.clear()
+            count, width = self.subject.projection.entity_count, self.subject.trained.config.fusion_width
+            first = self.relations.index(relation)
+            group = self.relations[first : first + max(1, MOST_HELD // (count * width))]
+            self._held = self._asked_of_all(group)
+        return self._held[relation]
+
+    def _asked_of_all(self, group: Sequence[int]) -> dict[int, Float32[np.ndarray, "n f"]]:
+        """As Encoder.questions has it: the mean over an entity's descriptions."""
+        encoder, projection = self.subject.encoder, self.subject.projection
+        words = encoder.relations([projection.relations[number].text for number in group])
+        width = self.subject.trained.config.fusion_width
+        total = {number: np.zeros((projection.entity_count, width), np.float32) for number in group}
+        described = descriptions(projection, range(projection.entity_count))
+        count = len(described.pictures) + len(described.texts)
+        with tqdm(total=count, desc=f"asking all heads, {len(group)} relations", unit=" descriptions") as bar:
+            for pictures, wanted in ((True, described.pictures), (False, described.texts)):
+                for places, encoding in encoder.batches(wanted, pictures=pictures, progress=bar):
+                    owners = np.array([wanted[place].owner for place in places])
+                    for word, number in zip(words, group, strict=True):
+                        np.add.at(total[number], owners, encoder.asked(encoding.elements, word.expand(len(places), -1)))
+        return {number: unit(rows) for number, rows in total.items()}
