@@ -18,6 +18,9 @@ KNOWLEDGE_CLIP ?= --steps 250 --batch-size 128 --fanout 2 --picture-share 0.3 --
 	--shares IMAGE_OF=0.25,SYNONYM=0.37,IS_A=0.17,HAS_GLOSS=0.04,GLOSS_OF=0.05,DEPICTS=0.05,HAS_COLOUR=0.03
 PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 200
 
+# How many processes share the tests; each has a Neo4j server of its own and needs up to 3 GB.
+WORKERS ?= 2
+
 # The benchmarks that need no data, no server and no patience. The others: kills, loading, loading_neo4j, visual_genome.
 BENCH ?= stores sampling projection waiting
 
@@ -28,7 +31,7 @@ demo: $(DEMO)/.proposed
 	@$(PY) -m app --store $(DEMO)/graph.db --runs $(DEMO)/runs --images world=$(DEMO)/world
 
 test: .venv/.ready
-	$(PY) -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 bench: .venv/.ready
 	@for name in $(BENCH); do echo "== $$name"; $(PY) -m benchmarks.$$name $(ARGUMENTS) || exit 1; done

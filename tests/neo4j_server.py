@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -92,7 +93,10 @@ def prepare() -> Path:
         if shutil.which(program) is None:
             raise ServerMissing(f"{program} is not installed (Debian: {package}); the tests need it for a real Neo4j.")
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+    with (CACHE / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes one fetches
+        if JARS.is_dir():
+            return JARS
         (Path(folder) / "pom.xml").write_text(POM)
         fetched = subprocess.run(
             ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime"],
@@ -102,8 +106,7 @@ def prepare() -> Path:
         )
         if fetched.returncode != 0:
             raise ServerMissing(f"Maven could not fetch Neo4j {VERSION}: {(fetched.stdout + fetched.stderr)[-2000:]}")
-        with contextlib.suppress(OSError):  # another process was faster
-            (Path(folder) / "jars").rename(JARS)
+        (Path(folder) / "jars").rename(JARS)
     return JARS
 
 
