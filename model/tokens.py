@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import hashlib
 import itertools
@@ -16,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int32, Int64
+from tokenizers import Tokenizer as Backend
+from tokenizers import normalizers, pre_tokenizers
 from tqdm import tqdm
 from transformers import CLIPTokenizer
 
 from kgstore.errors import KgError
 from kgstore.projecting import CARRIED, EARLIER
 from kgstore.projection import Projection
+from model.clean_text import words
 from model.derived import mapped
 
 #: Merges of the original CLIP: the file has more lines than the 49,408 tokens of its vocabulary use.
@@ -30,10 +34,13 @@ _MERGES = 49152 - 256 - 2
 _CHUNK = 8192
 
 #: Raised whenever the files of TextTokens change; those of another format are made anew.
-_FORMAT = 2
+_FORMAT = 3
 
 #: Tokens of a text that holds no word: start and end.
 NO_WORD = 2
+
+#: Under this name tokenizer_config.json says that texts are cleaned.
+_CLEANS = "clean_text"
 
 _WANTED = "Name a folder with tokenizer.json, or with vocab.json and merges.txt."
 
@@ -43,11 +50,18 @@ class BadTokenizer(KgError):
 
 
 class Tokenizer:
-    """CLIP's tokenizer: that of a checkpoint, or the original one from the file that the open_clip wheel ships."""
+    """CLIP's tokenizer: that of a checkpoint, or the original one from the file that the open_clip wheel ships.
+
+    It gives the tokens of transformers' CLIPTokenizer, with which checkpoints are published and our exports are read
+    [D]. One that `cleans` mends texts first and gives those of open_clip; what it saves remembers that.
+    """
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         self._tokenizer = tokenizer
-        self.fingerprint = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
+        self.cleans = bool(tokenizer.init_kwargs.get(_CLEANS))
+        told = tokenizer.backend_tokenizer.to_str()
+        self.fingerprint = hashlib.sha256((told + _CLEANS * self.cleans).encode()).hexdigest()[:16]
+        self._of_words = _for_words(told) if self.cleans else None
 
     @classmethod
     def of(cls, checkpoint: str | Path | None = None) -> Self:
@@ -63,19 +77,41 @@ class Tokenizer:
             raise BadTokenizer(f"{checkpoint} holds no CLIP tokenizer. {_WANTED}")
         return cls(tokenizer)
 
+    def cleaning(self) -> Self:
+        """This tokenizer, but that it cleans texts first."""
+        tokenizer = copy.deepcopy(self._tokenizer)
+        tokenizer.init_kwargs[_CLEANS] = True
+        return type(self)(tokenizer)
+
+    @property
+    def original(self) -> bool:
+        """Whether this is the vocabulary that all of OpenAI's CLIPs have."""
+        return self._tokenizer.get_vocab() == _original().get_vocab()
+
     def encode(self, texts: Sequence[str], context: int) -> tuple[Int64[np.ndarray, "q l"], Int64[np.ndarray, " q"]]:
         """Tokens with start and end, padded with zeros to the longest text here, cut to `context` with the end kept."""
         flat, offsets = self.ragged(texts, context)
         return _padded(flat, offsets[:-1], np.diff(offsets))
 
     def ragged(self, texts: Sequence[str], context: int) -> tuple[Int32[np.ndarray, " t"], Int64[np.ndarray, " q_1"]]:
-        """The same tokens in a row; those of text i stand from offset i to offset i + 1."""
+        """The same tokens in a row; those of text i stand from offset i to offset i + 1.
+
+        A text that spells out the end token ends there: CLIP's pooling looks no further.
+        """
         if not len(texts):
             return np.empty(0, np.int32), np.zeros(1, np.int64)
-        rows = self._tokenizer(list(texts), truncation=True, max_length=context)["input_ids"]
+        end = self._tokenizer.eos_token_id
+        rows = [row[: row.index(end) + 1] for row in self._rows(texts, context)]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32, int(lengths.sum()))
         return flat, np.concatenate([[0], np.cumsum(lengths)])
+
+    def _rows(self, texts: Sequence[str], context: int) -> list[list[int]]:
+        if self._of_words is None:
+            rows: list[list[int]] = self._tokenizer(list(texts), truncation=True, max_length=context)["input_ids"]
+            return rows
+        self._of_words.enable_truncation(context)
+        return [each.ids for each in self._of_words.encode_batch([words(text) for text in texts], is_pretokenized=True)]
 
     def save(self, directory: str | Path) -> None:
         """Writes the files that transformers loads."""
@@ -172,6 +208,14 @@ def _padded(
     tokens = np.zeros(inside.shape, np.int64)
     tokens[inside] = flat[(start[:, None] + places)[inside]]
     return tokens, np.asarray(lengths)
+
+
+def _for_words(told: str) -> Backend:
+    """The same byte pairs and special tokens, for texts that are cut into words already."""
+    backend = Backend.from_str(told)
+    backend.normalizer = normalizers.Sequence([])
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return backend
 
 
 def _original() -> CLIPTokenizer:
