@@ -9,10 +9,22 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app.theme import CURVES
+from app.metrics import Columns
+from app.theme import BASELINE, CURVES
 
 MOST_POINTS = 1000
+#: Of what lies beside the part that is zoomed in on.
+POINTS_ASIDE = 100
+#: So few points are dots on their line.
+FEW = 40
 HEIGHT = 210
+#: The selection whose bounds are the axes; by its name the browser tells what is zoomed in on.
+ZOOM = "zoom"
+
+#: What curves can be drawn against: the column that holds it, and how many of its units make one.
+AXES = {"step": ("step", 1.0), "minutes": ("seconds", 60.0)}
+
+Span = tuple[float, float]
 
 
 def thinned(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +40,23 @@ def thinned(steps: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> t
     return steps[kept], values[kept]
 
 
+def thinned_around(steps: np.ndarray, values: np.ndarray, span: Span | None) -> tuple[np.ndarray, np.ndarray]:
+    """Thinned, with nearly all of the points given to the span that is looked at, so that a zoom shows more."""
+    if span is None or len(steps) <= MOST_POINTS:
+        return thinned(steps, values)
+    first, last = np.searchsorted(steps, span[0], "left"), np.searchsorted(steps, span[1], "right")
+    parts = [
+        thinned(steps[part], values[part], most)
+        for part, most in (
+            (slice(0, first), POINTS_ASIDE),
+            (slice(first, last), MOST_POINTS),
+            (slice(last, None), POINTS_ASIDE),
+        )
+    ]
+    x, y = zip(*parts, strict=True)
+    return np.concatenate(x), np.concatenate(y)
+
+
 def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
     """An exponential mean without the bias of its start; weight 0 leaves the values as they are."""
     if not weight or not len(values):
@@ -36,39 +65,60 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 def curve_points(
-    metrics: Mapping[str, Sequence[Mapping[str, float]]], term: str, smoothing: float, axis: str = "step"
+    metrics: Mapping[str, Columns], term: str, smoothing: float, axis: str = "step", span: Span | None = None
 ) -> pd.DataFrame:
-    """Columns run, x, value and raw of one metric over the runs; rows without it are left out."""
+    """Columns run, x and value of one metric over the runs; steps without it are left out. Few points, as validation
+    gives, are not smoothed."""
+    along, unit = AXES[axis]
     parts = []
-    for run, rows in metrics.items():
-        points = [(row[axis], row[term]) for row in rows if row.get(term) is not None and axis in row]
-        if not points:
+    for run, columns in metrics.items():
+        if term not in columns or along not in columns:
             continue
-        x, y = np.array(points, dtype=float).T
-        soft = smoothed(y, smoothing)
-        x, soft = thinned(x[np.isfinite(soft)], soft[np.isfinite(soft)])
-        parts.append(pd.DataFrame({"run": run, "x": x, "value": soft}))
+        known = np.isfinite(columns[term]) & np.isfinite(columns[along])
+        x, y = columns[along][known] / unit, columns[term][known]
+        x, y = thinned_around(x, smoothed(y, 0 if len(y) <= FEW else smoothing), span)
+        parts.append(pd.DataFrame({"run": run, "x": x, "value": y}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"run": [], "x": [], "value": []})
 
 
-def curve_chart(points: pd.DataFrame, title: str, runs: Sequence[str], axis: str) -> alt.Chart:
-    """One metric; the named selection is what keeps the zoom."""
-    zoom = alt.selection_interval(bind="scales", name="zoom", encodings=["x", "y"])
-    colours = alt.Scale(domain=list(runs), range=[CURVES[i % len(CURVES)] for i in range(len(runs))])
+def colours_of(runs: Sequence[str], baseline: str = "") -> dict[str, str]:
+    """A colour for each run, in their order; the baseline's is grey."""
+    others = [run for run in runs if run != baseline]
+    colours = {run: CURVES[number % len(CURVES)] for number, run in enumerate(others)}
+    return colours | ({baseline: BASELINE} if baseline else {})
+
+
+def curve_chart(
+    points: pd.DataFrame, title: str, colours: Mapping[str, str], axis: str, baseline: str = "", log: bool = False
+) -> alt.Chart:
+    """One metric of several runs, the baseline dashed; the named selection is what keeps the zoom."""
+    runs = list(colours)
+    dots = len(points) <= FEW * max(1, points["run"].nunique())
+    least = 1 if axis == "step" else 0.1
+    if log:
+        points = points[points["value"] > 0]
+    scale = alt.Scale(domain=runs, range=list(colours.values()))
+    dashes = alt.Scale(domain=runs, range=[[5, 4] if run == baseline else [1, 0] for run in runs])
+    legend = alt.Legend(orient="bottom", title=None, labelLimit=240) if len(runs) > 1 else None
     return (
-        alt.Chart(points, height=HEIGHT, title=alt.TitleParams(title, fontSize=13, anchor="start"))
-        .mark_line(strokeWidth=1.6)
+        alt.Chart(points, height=HEIGHT)
+        .properties(title=alt.TitleParams(title, fontSize=13, anchor="start"))
+        .mark_line(strokeWidth=1.6, point=alt.OverlayMarkDef(size=24) if dots else False)
         .encode(
-            x=alt.X("x:Q", title=None, axis=alt.Axis(tickCount=5, format="~s", grid=False, tickMinStep=1)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5, format=".3~g")),
-            color=alt.Color(
-                "run:N", scale=colours, legend=alt.Legend(orient="bottom", title=None) if len(runs) > 1 else None
+            x=alt.X("x:Q", title=None, axis=alt.Axis(tickCount=5, format="~s", grid=False, tickMinStep=least)),
+            y=alt.Y(
+                "value:Q",
+                title=None,
+                scale=alt.Scale(type="log") if log else alt.Scale(zero=False),
+                axis=alt.Axis(tickCount=5, format=".3~g"),
             ),
+            color=alt.Color("run:N", scale=scale, legend=legend),
+            strokeDash=alt.StrokeDash("run:N", scale=dashes, legend=None),
             tooltip=[
                 alt.Tooltip("run:N"),
-                alt.Tooltip("x:Q", title=axis, format=","),
+                alt.Tooltip("x:Q", title=axis, format=",.4~r"),
                 alt.Tooltip("value:Q", title=title, format=".4~g"),
             ],
         )
-        .add_params(zoom)
+        .add_params(alt.selection_interval(bind="scales", name=ZOOM, encodings=["x", "y"]))
     )

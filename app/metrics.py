@@ -1,29 +1,88 @@
-"""The rows of runs' metrics, read on from where they were left: a long run is not read again at every look."""
+"""The metrics of runs as columns, read on from where they were left: a long run is not read again at every look."""
 
 from __future__ import annotations
 
 import threading
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 
-from model.track import Run
+import numpy as np
+
+from model.track import BadRun, Run
+
+#: So many bytes before the place to read on at must be what they were: a resumed run has written them anew.
+REMEMBERED = 256
+
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass
+class _Reading:
+    """How far a run's metrics were read, the bytes just before that place, and what they said."""
+
+    columns: dict[str, array[float]] = field(default_factory=lambda: {"step": array("d")})
+    offset: int = 0
+    before: bytes = b""
+
+    def add(self, rows: Iterable[Mapping[str, float]]) -> None:
+        steps = self.columns["step"]
+        for row in rows:
+            if not steps or row["step"] > steps[-1]:
+                for column in self.columns.values():
+                    column.append(nan)
+            for name, value in row.items():
+                if name not in self.columns:
+                    self.columns[name] = array("d", [nan] * len(steps))
+                self.columns[name][-1] = nan if value is None else float(value)
+
 
 _lock = threading.Lock()
-_read: dict[Path, tuple[float, dict[int, dict[str, float]], int]] = {}
+_readings: dict[Path, _Reading] = {}
 
 
-def rows_of(run: Run) -> list[dict[str, float]]:
-    """All rows so far, by step. A run that was begun anew is read anew."""
+def columns_of(run: Run) -> Columns:
+    """A column each metric over all steps so far, nan where a step does not have it; "step" is always there.
+
+    Raises BadRun for metrics that cannot be read.
+    """
     path = run.directory / "metrics.jsonl"
-    made = (run.directory / "config.json").stat().st_mtime
     with _lock:
-        begun, steps, offset = _read.get(path, (made, {}, 0))
-        if begun != made:
-            steps, offset = {}, 0
-        rows, after = run.metrics(offset)
-        if after < offset or (rows and steps and rows[0]["step"] <= max(steps)):
-            # Rows were taken back: a resumed run writes them again after its checkpoint.
-            first = int(rows[0]["step"]) if rows else 0
-            steps = {step: row for step, row in steps.items() if step < first}
-        steps |= {int(row["step"]): row for row in rows}
-        _read[path] = (made, steps, after)
-        return list(steps.values())
+        reading = _readings.get(path, _Reading())
+        if _bytes_before(path, reading.offset) != reading.before:
+            reading = _Reading()
+        try:
+            rows, reading.offset = run.metrics(reading.offset)
+            reading.add(rows)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _readings.pop(path, None)
+            raise BadRun(f"{path} cannot be read ({error}); the run folder is damaged.") from error
+        reading.before = _bytes_before(path, reading.offset)
+        _readings[path] = reading
+        return {name: np.array(column) for name, column in reading.columns.items()}
+
+
+def last_of(columns: Columns) -> dict[str, float]:
+    """The latest value of each metric that has one."""
+    found = {}
+    for name, values in columns.items():
+        known = values[np.isfinite(values)]
+        if len(known):
+            found[name] = float(known[-1])
+    return found
+
+
+def recent(columns: Columns, names: Iterable[str], steps: int = 50) -> dict[str, float]:
+    """The means of these metrics over the last steps, of those that have any."""
+    parts = {name: columns[name][-steps:] for name in names if name in columns}
+    return {name: float(np.nanmean(part)) for name, part in parts.items() if np.isfinite(part).any()}
+
+
+def _bytes_before(path: Path, offset: int) -> bytes:
+    if not offset or not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(offset - REMEMBERED, 0))
+        return file.read(min(offset, REMEMBERED))

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import streamlit as st
 
 from app.escape import one_line
+from app.metrics import Columns
 from app.settings import current
 from app.shared import predictor
 from app.words import duration
@@ -29,6 +31,8 @@ STATE_ICONS = {
     "stopped": ":material/pause_circle:",
     "crashed": ":material/error:",
 }
+#: Steps by which the speed is judged.
+LATELY = 200
 
 
 def runs_of(folder: Path) -> list[Run]:
@@ -58,13 +62,21 @@ def progress_text(status: Status) -> str:
     return f"step {status.step:,} of {status.steps:,}" if status.steps else ""
 
 
-def time_left(status: Status, rows: Sequence[dict[str, float]]) -> str:
-    """How long a running run still needs, by its last steps."""
-    last = rows[-200:]
-    if status.state != "running" or len(last) < 2 or last[-1]["step"] <= last[0]["step"]:
+def towers_of(run: Run) -> str:
+    """What towers the run has, as the settings call them."""
+    try:
+        return str(run.config.get("model", {}).get("towers", ""))
+    except BadRun:
         return ""
-    a_step = (last[-1]["seconds"] - last[0]["seconds"]) / (last[-1]["step"] - last[0]["step"])
-    return duration(a_step * (status.steps - last[-1]["step"]))
+
+
+def time_left(status: Status, columns: Columns) -> str:
+    """How long a running run still needs, by its last steps."""
+    steps, seconds = columns["step"][-LATELY:], columns.get("seconds", np.empty(0))[-LATELY:]
+    if status.state != "running" or len(seconds) < 2 or steps[-1] <= steps[0]:
+        return ""
+    a_step = (seconds[-1] - seconds[0]) / (steps[-1] - steps[0])
+    return duration(a_step * (status.steps - steps[-1])) if np.isfinite(a_step) else ""
 
 
 def trained_runs() -> list[Run]:

@@ -13,6 +13,8 @@ KIND_COLOURS = {
 PREDICTED = "#7c6cf0"
 #: Curves of runs, in order.
 CURVES = ("#5b6ee1", "#e08a3c", "#2ba584", "#d8639a", "#8f6fe0", "#4aa3c7", "#b0a030", "#c8553d")
+#: The curve that the others are compared with.
+BASELINE = "#8a8f9c"
 
 _SHARED = {"primaryColor": "#5b6ee1", "baseRadius": "0.6rem", "chartCategoricalColors": list(CURVES)}
 _LIGHT = {

@@ -1,6 +1,6 @@
 """A real headless Chromium and the app served as a user starts it, over either store; for all tests in a browser.
 
-    site            the app over a small graph with hostile names too, on both stores, one server each for a file of tests
+    site            the app over a small graph with hostile names too, on both stores, a server each for a file of tests
     on_embedded     a mark: this test takes `site` on the embedded store alone
     page, narrow    a window; in the end nothing was asked of any other server and no script failed
 """

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from starlette.applications import Starlette
@@ -21,10 +20,8 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from app.curves import curve_points, thinned
 from app.escape import escape, one_line, shorten
 from app.headers import SecurityHeaders
-from app.metrics import rows_of
 from app.neighbourhood import MORE, MOST_ENTITIES, Neighbourhood
 from app.pictures import IMAGE_ROUTE, picture_url
 from app.serve import streamlit_options
@@ -33,8 +30,7 @@ from app.shared import close_graph, graph
 from app.vendor import VIS_NETWORK_ROUTE, vis_network_address
 from app.words import duration, score_text
 from kgstore import Entity, Triple, open_store
-from model.track import Run, RunWriter
-from tests.app_graph import HOSTILE, PICTURES, fill, hostile, write_settings
+from tests.app_graph import HOSTILE, PICTURES, fill, hostile
 from tests.trained_world import World, trained_world
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -398,60 +394,7 @@ def test_streamlit_reports_to_nobody_and_shows_no_tracebacks(tmp_path: Path) -> 
     assert options["client.showErrorDetails"] == "none"
 
 
-# --- training ---
-
-
-def write_run(folder: Path, steps: int, name: str = "first") -> Run:
-    write_settings(folder / "runs" / name)
-    with RunWriter(folder / "runs" / name).begin(steps) as writer:
-        writer.log([{"step": n, "seconds": n / 10, "loss": 5.0 / n, "clip": 5.0 / n} for n in range(1, steps + 1)])
-    return Run(folder / "runs" / name)
-
-
-def test_training_shows_a_run_with_its_state_and_curves(empty: Path) -> None:
-    write_run(empty, 50)
-    test = page("training", run="first")
-    assert "step 50 of 50" in test.get("progress")[0].proto.text
-    assert len(test.get("vega_lite_chart")) == 2
-
-
-def test_a_damaged_run_is_a_sentence(empty: Path) -> None:
-    run = write_run(empty, 5)
-    (run.directory / "status.json").write_text("{", encoding="utf-8")
-    (run.directory / "results.json").write_text("nonsense", encoding="utf-8")
-    test = page("training", run="first")
-    assert "damaged" in test.error[0].value
-    assert not page("home").exception
-
-
-def test_a_run_that_is_not_there_is_a_sentence(empty: Path) -> None:
-    write_run(empty, 5)
-    assert "no run" in page("training", run="gone").warning[0].value
-
-
-def test_metrics_are_read_on_and_a_resumed_run_takes_rows_back(tmp_path: Path) -> None:
-    run = write_run(tmp_path, 20)
-    assert len(rows_of(run)) == 20
-    with RunWriter(run.directory).begin(30, step=10) as writer:
-        writer.log([{"step": n, "seconds": 1.0, "loss": 0.5} for n in range(11, 16)])
-    rows = rows_of(run)
-    assert [row["step"] for row in rows] == list(range(1, 16))
-    assert rows[-1]["loss"] == 0.5
-
-
-def test_thinning_keeps_the_ends_and_the_extremes() -> None:
-    steps = np.arange(100_000, dtype=float)
-    values = np.sin(steps / 5000)
-    values[40_123], values[70_001] = 9.0, -9.0
-    x, y = thinned(steps, values)
-    assert len(x) <= 1100
-    assert (x[0], x[-1], y.max(), y.min()) == (0, 99_999, 9.0, -9.0)
-    assert (np.diff(x) > 0).all()
-
-
-def test_curves_leave_out_runs_without_the_metric() -> None:
-    points = curve_points({"a": [{"step": 1, "kd": 1.0}], "b": [{"step": 1}]}, "kd", smoothing=0.5)
-    assert points["run"].tolist() == ["a"]
+# --- words ---
 
 
 @pytest.mark.parametrize(

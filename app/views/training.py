@@ -1,22 +1,24 @@
-"""Training: the runs, their state, and curves that move while a run goes on."""
+"""Training: runs are started, watched while they go on, compared, stopped and gone on with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app.curves import curve_chart, curve_points
-from app.escape import escape
-from app.metrics import rows_of
-from app.runs import STATE_COLOURS, STATE_ICONS, objective_of, progress_text, runs_of, time_left
+from app.curves import AXES, ZOOM, Span, colours_of, curve_chart, curve_points
+from app.escape import escape, one_line
+from app.launch import log_of
+from app.metrics import Columns, columns_of
+from app.new_run import new_run_dialog
+from app.run_cards import draw_run, draw_starts, moves
+from app.run_examples import draw_examples
+from app.run_tables import draw_numbers, draw_results, draw_settings
+from app.runs import runs_of
 from app.settings import current
-from app.words import since
 from kgstore.errors import KgError
-from model.track import BadRun, Run, Status
+from model.track import Run
 
-TERMS = ("loss", "e2e", "e2r", "g2e", "kd", "clip")
 MEANINGS = {
     "loss": "loss (the weighted sum)",
     "e2e": "e2e: triplets of entities (Eq. 8)",
@@ -28,146 +30,163 @@ MEANINGS = {
     "wait_share": "share of time waited for data",
     "memory_mb": "memory, MB",
     "lr": "learning rate",
+    "broken_pictures": "pictures that did not open",
 }
-MORE = ("samples_per_second", "wait_share", "memory_mb", "lr")
+LOSSES, VALID, SPEED = "Losses", "Held-out facts", "Speed and memory"
+FAST = ("samples_per_second", "wait_share", "memory_mb", "lr", "broken_pictures")
+NO_BASELINE = "none"
 EVERY = "2s"
 
 
 def draw() -> None:
-    st.title("Training")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Training", width="stretch")
+        if st.button("Start a run", key="new run", type="primary", icon=":material/add:"):
+            new_run_dialog()
     runs = {run.name: run for run in runs_of(current().runs)}
+    shown = choose(runs) if runs else []
+    moving = moves(list(runs.values()))
+    st.fragment(draw_states, run_every=EVERY if moving else None)(shown, moving)
     if not runs:
-        st.info(f"No run in {escape(str(current().runs))} yet. This trains one from the graph:", icon=":material/info:")
-        store = current().store
-        st.code(f"python -m model.train --store {store} --runs {current().runs}", language=None)
-        return
+        draw_empty()
+    elif not shown:
+        st.caption("Choose a run.")
+    else:
+        draw_tabs(runs, shown, moving)
+
+
+def draw_empty() -> None:
+    folder, store = current().runs, current().store
+    st.info(f"No run in {escape(str(folder))} yet. Start one here, or by a command:", icon=":material/info:")
+    st.code(f"python -m model.train --store {store} --runs {folder}", language=None)
+    if current().embedded:
+        st.caption("An embedded graph belongs to one process: for the command, end this app first.")
+
+
+def choose(runs: Mapping[str, Run]) -> list[Run]:
+    """The runs that are looked at: the one that the address names, else the newest, and others added to it."""
     asked = st.query_params.get("run", "")
     if asked and asked not in runs:
         st.warning(f"There is no run {escape(asked)} in {escape(str(current().runs))}; these are there.")
-    first = [asked] if asked in runs else [next(iter(runs))]
     if asked in runs and st.session_state.get("asked run") != asked:
         st.session_state["runs"] = [asked]
     st.session_state["asked run"] = asked
-    chosen = st.multiselect("Runs", list(runs), key="runs", default=None if "runs" in st.session_state else first)
-    shown = [runs[name] for name in chosen]
-    if not shown:
-        st.caption("Choose a run.")
-        return
+    kept = [name for name in st.session_state.get("runs", list(runs)[:1]) if name in runs]
+    st.session_state["runs"] = kept
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        smoothing = st.slider("Smoothing", 0.0, 0.98, 0.6, 0.02, key="smoothing", width=260)
-        axis = st.segmented_control("Against", ["step", "seconds"], key="axis", default="step", required=True)
-        more = st.toggle("Speed and memory too", key="more")
-    moving = any(state_of(run) == "running" for run in shown)
-    st.fragment(draw_live, run_every=EVERY if moving else None)(shown, smoothing, axis or "step", more)
-    draw_results(shown)
-    draw_settings(shown)
+        chosen = st.multiselect("Runs", list(runs), key="runs", format_func=one_line)
+        options = [NO_BASELINE, *runs]
+        if st.session_state.get("baseline", NO_BASELINE) not in options:
+            st.session_state["baseline"] = NO_BASELINE
+        pinned = st.selectbox(
+            "Baseline", options, key="baseline", width=220, format_func=one_line, help="Stays in every picture, dashed."
+        )
+    return [runs[name] for name in dict.fromkeys([*chosen, *([pinned] if pinned in runs else [])])]
 
 
-def state_of(run: Run) -> str:
-    try:
-        return run.status.state
-    except BadRun:
-        return "crashed"
-
-
-def draw_live(runs: Sequence[Run], smoothing: float, axis: str, more: bool) -> None:
-    """What moves: the state of each run and its curves."""
-    rows = {}
+def draw_states(runs: Sequence[Run], moving: bool) -> None:
+    """What moves: starts, and where each run stands. When the last has ended, the page is drawn once more, at rest."""
+    draw_starts()
+    colours = colours_of([run.name for run in runs], pinned_of(runs))
     for run in runs:
         try:
-            rows[run.name] = rows_of(run)
-            draw_state(run, run.status, rows[run.name])
+            draw_run(run, run.status, columns_of(run), colours[run.name])
         except KgError as error:
             st.error(escape(str(error)), icon=":material/error:")
-    names = list(rows)
-    terms = [
-        term
-        for term in (*TERMS, *(MORE if more else ()))
-        if any(row.get(term) for r in rows.values() for row in r[-1:])
-    ]
+    if moving and not moves(runs_of(current().runs)):
+        st.rerun()
+
+
+def draw_tabs(runs: Mapping[str, Run], shown: Sequence[Run], moving: bool) -> None:
+    every = EVERY if moving else None
+    curves, numbers, results, examples, settings, log = st.tabs(
+        ["Curves", "Numbers", "Evaluation", "Examples", "Settings", "Log"], key="tab"
+    )
+    with curves:
+        draw_curves(shown, every)
+    with numbers:
+        st.fragment(draw_table, run_every=every)(shown)
+    with results:
+        draw_results(shown, current().runs, pinned_of(shown))
+    with examples:
+        draw_examples(shown)
+    with settings:
+        draw_settings(shown)
+    with log:
+        st.fragment(draw_logs, run_every=every)(shown)
+
+
+def draw_curves(runs: Sequence[Run], every: str | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        groups = st.pills("Show", [LOSSES, VALID, SPEED], selection_mode="multi", default=[LOSSES, VALID], key="groups")
+        axis = st.segmented_control("Against", list(AXES), key="axis", default="step", required=True)
+        smoothing = st.slider("Smoothing", 0.0, 0.98, 0.6, 0.02, key="smoothing", width=220)
+        log = st.toggle("Logarithmic", key="log scale")
+    st.fragment(draw_charts, run_every=every)(runs, groups, smoothing, axis or "step", log)
+
+
+def draw_charts(runs: Sequence[Run], groups: Sequence[str], smoothing: float, axis: str, log: bool) -> None:
+    metrics = readable(runs)
+    terms = [name for name in terms_of(metrics) if group_of(name) in groups]
     if not terms:
-        st.caption("No step is written down yet.")
-    columns = st.columns(2, gap="medium")
-    for number, term in enumerate(terms):
-        with columns[number % 2]:
-            points = curve_points(rows, term, smoothing, axis)
-            chart = curve_chart(points, MEANINGS[term], names, axis)
-            # Selecting reruns this part, which keeps the zoom when the next points come.
-            st.altair_chart(chart, key=f"curve {term}", on_select="rerun")
+        st.caption("No step of that is written down yet.")
+    pinned = pinned_of(runs)
+    colours = colours_of(list(metrics), pinned if pinned in metrics else "")
+    for first in range(0, len(terms), 2):
+        for column, term in zip(st.columns(2, gap="medium"), terms[first : first + 2], strict=False):
+            key = f"curve {term} {axis} {log}"
+            points = curve_points(metrics, term, smoothing, axis, looked_at(key))
+            chart = curve_chart(points, MEANINGS.get(term, term), colours, axis, pinned, log)
+            with column:
+                # Selecting reruns this part, which keeps the zoom when the next points come.
+                st.altair_chart(chart, key=key, on_select="rerun")
 
 
-def draw_state(run: Run, status: Status, rows: Sequence[dict[str, float]]) -> None:
-    with st.container(border=True, key=f"run-{run.name}"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{escape(run.name)}** · {escape(objective_of(run))}", width="stretch")
-            st.badge(status.state, icon=STATE_ICONS[status.state], color=STATE_COLOURS[status.state])
-        if status.steps:
-            st.progress(min(status.step / status.steps, 1.0), text=status_line(status, rows))
-        if status.message:
-            st.caption(escape(status.message))
+def looked_at(key: str) -> Span | None:
+    """The part of a chart's width that is zoomed in on, if it is."""
+    bounds = st.session_state.get(key, {}).get("selection", {}).get(ZOOM, {}).get("x")
+    return (float(bounds[0]), float(bounds[1])) if bounds else None
 
 
-def status_line(status: Status, rows: Sequence[dict[str, float]]) -> str:
-    parts = [progress_text(status)]
-    if left := time_left(status, rows):
-        parts.append(f"{left} left")
-    if rows:
-        last = rows[-1]
-        if "samples_per_second" in last:
-            parts.append(f"{last['samples_per_second']:,.0f} samples/s")
-        if "wait_share" in last:
-            parts.append(f"waited {last['wait_share']:.0%}")
-        if "memory_mb" in last:
-            parts.append(f"{last['memory_mb']:,.0f} MB")
-    if status.state != "running" and status.heartbeat:
-        parts.append(since(status.heartbeat))
-    return " · ".join(parts)
+def terms_of(metrics: Mapping[str, Columns]) -> list[str]:
+    """All metrics of these runs that say anything, the loss and its terms first."""
+    names = dict.fromkeys(name for columns in metrics.values() for name, values in columns.items() if values.any())
+    known = [name for name in MEANINGS if name in names]
+    return [*known, *(name for name in names if name not in MEANINGS and name not in ("step", "seconds"))]
 
 
-def draw_results(runs: Sequence[Run]) -> None:
-    """What the evaluations found, side by side."""
-    found: dict[str, dict[str, float]] = {}
+def group_of(term: str) -> str:
+    return SPEED if term in FAST else VALID if "/" in term else LOSSES
+
+
+def readable(runs: Sequence[Run]) -> dict[str, Columns]:
+    """The metrics of the runs whose metrics can be read; of the others it is said where they stand."""
+    found = {}
     for run in runs:
         try:
-            metrics = flat(run.results.get("metrics", {}))
-        except BadRun as error:
-            st.error(escape(str(error)), icon=":material/error:")
+            found[run.name] = columns_of(run)
+        except KgError:
             continue
-        if metrics:
-            found[run.name] = metrics
-    if not found:
-        return
-    st.subheader("Evaluation")
-    names = list(dict.fromkeys(metric for metrics in found.values() for metric in metrics))
-    table = {"metric": names} | {run: [metrics.get(name) for name in names] for run, metrics in found.items()}
-    columns = {run: st.column_config.NumberColumn(format="%.3f") for run in found}
-    st.dataframe(table, column_config=columns, hide_index=True)
+    return found
 
 
-def draw_settings(runs: Sequence[Run]) -> None:
-    """What each run was told; where several are shown, what differs stands first."""
-    told: dict[str, dict[str, object]] = {}
+def pinned_of(runs: Sequence[Run]) -> str:
+    pinned = str(st.session_state.get("baseline", ""))
+    return pinned if any(run.name == pinned for run in runs) else ""
+
+
+def draw_table(runs: Sequence[Run]) -> None:
+    draw_numbers(readable(runs), pinned_of(runs))
+
+
+def draw_logs(runs: Sequence[Run]) -> None:
     for run in runs:
-        try:
-            told[run.name] = flat(run.config)
-        except BadRun:
-            continue
-    names = list(dict.fromkeys(name for settings in told.values() for name in settings))
-    differ = [name for name in names if len({str(settings.get(name, "")) for settings in told.values()}) > 1]
-    order = [*differ, *(name for name in names if name not in differ)]
-    with st.expander("Settings", icon=":material/tune:"):
-        st.dataframe(
-            {"setting": order} | {run: [str(s.get(name, "")) for name in order] for run, s in told.items()},
-            hide_index=True,
-        )
-
-
-def flat(value: object, prefix: str = "") -> dict[str, Any]:
-    """Nested objects as one level, their names joined by a slash."""
-    if not isinstance(value, dict):
-        return {prefix: value}
-    joined = (flat(inner, f"{prefix} / {name}" if prefix else str(name)) for name, inner in value.items())
-    return {name: inner for part in joined for name, inner in part.items()}
+        text = log_of(run.directory)
+        st.markdown(f"**{escape(run.name)}**")
+        if text:
+            st.code(text, language=None, height=320)
+        else:
+            st.caption("Nothing here: a run that was started by a command says what it does where that was typed.")
 
 
 draw()
