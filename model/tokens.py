@@ -113,6 +113,13 @@ class Tokenizer:
         self._of_words.enable_truncation(context)
         return [each.ids for each in self._of_words.encode_batch([words(text) for text in texts], is_pretokenized=True)]
 
+    def for_transformers(self, context: int) -> CLIPTokenizer:
+        """The tokenizer of transformers, which cleans nothing; it cuts texts to `context` when asked to."""
+        tokenizer = copy.deepcopy(self._tokenizer)
+        tokenizer.init_kwargs.pop(_CLEANS, None)
+        tokenizer.model_max_length = context
+        return tokenizer
+
     def save(self, directory: str | Path) -> None:
         """Writes the files that transformers loads."""
         self._tokenizer.save_pretrained(str(directory))
