@@ -17,17 +17,14 @@ from kgstore.errors import BadImage
 from kgstore.projection import Projection
 from kgstore.values import KINDS
 from model.embed import IMAGE_OF, NoFusion
-from model.held_out import Figures, NothingToMeasure, drawn, held_out_edges, triples_of
+from model.held_out import Edges, Figures, NothingToMeasure, drawn, held_out_edges, triples_of
 from model.link_prediction import head_ranks, link_figures, tail_ranks
 from model.predict import Predictor
 from model.ranking import filtered_ranks
-from model.retrieval import recall
+from model.retrieval import CAPTIONS, recall
 from model.run_links import RunLinks
 
 BATCH = 256
-
-#: What a picture's IMAGE_OF leads to when it is a caption; a concept is a class (see model/zero_shot.py).
-CAPTIONS = ("caption", "phrase")
 
 
 def evaluate_retrieval(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
@@ -37,10 +34,7 @@ def evaluate_retrieval(subject: Predictor, split: str = "test", limit: int = 0) 
     [D] Captions of the same words are one caption: a picture that finds another one's equal caption has found its own.
     """
     projection, (pictures, texts) = subject.projection, (subject.embeddings.pictures, subject.embeddings.texts)
-    edges = held_out_edges(projection, IMAGE_OF, split)
-    kinds = [KINDS.index(kind) for kind in CAPTIONS]
-    edges = edges[np.isin(projection.kinds[projection.tail[edges]], kinds)]
-    edges = edges[np.isin(projection.head[edges], drawn(np.unique(projection.head[edges]).astype(np.int64), limit))]
+    edges = captioned(projection, split, limit)
     heads, tails = np.asarray(projection.head[edges]), np.asarray(projection.tail[edges])
     picture_rows = np.flatnonzero(np.isin(pictures.owner, heads) & (pictures.place == 0))
     text_rows = np.flatnonzero(np.isin(texts.owner, tails))
@@ -61,6 +55,14 @@ def evaluate_retrieval(subject: Predictor, split: str = "test", limit: int = 0) 
         for measure, share in recall(similarity, true_picture, true_text).items():
             figures[f"{name}/{measure}"] = 100 * share
     return figures
+
+
+def captioned(projection: Projection, split: str, limit: int = 0) -> Edges:
+    """The split's edges from a picture to its caption, of at most so many pictures. Raises NothingToMeasure."""
+    edges = held_out_edges(projection, IMAGE_OF, split)
+    kinds = [KINDS.index(kind) for kind in CAPTIONS]
+    edges = edges[np.isin(projection.kinds[projection.tail[edges]], kinds)]
+    return edges[np.isin(projection.head[edges], drawn(np.unique(projection.head[edges]).astype(np.int64), limit))]
 
 
 def evaluate_relations(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:

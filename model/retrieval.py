@@ -9,6 +9,9 @@ from jaxtyping import Float, Int64
 
 RECALL_AT = (1, 5, 10)
 
+#: Kinds of what a picture's IMAGE_OF leads to when it is a caption; a concept is a class (see model/zero_shot.py).
+CAPTIONS = ("caption", "phrase")
+
 
 def best_true_ranks(
     similarity: Float[np.ndarray, "query candidate"],

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int64
 
-from model.embeddings import Rows, unit
 from model.held_out import Figures, NothingToMeasure
 from model.predict import Predictor
 from model.probes import Relation, preference, relation_probe
 from model.retrieval import average_precision
+from model.spaces import Space, asked, first_pictures, spaces
 
 SOURCE = "world"
 
@@ -107,15 +107,11 @@ def shown_pictures(subject: Predictor, truth: dict[str, Any]) -> Shown:
 
 def scorers(subject: Predictor, rows: Int64[np.ndarray, " p"]) -> dict[str, Scorer]:
     """Functions from texts to the cosines of pictures with them, by the towers and, if there is one, by the fusion."""
-    pictures, encoder = subject.embeddings.pictures, subject.encoder
 
-    def by_towers(texts: Sequence[str]) -> Float[np.ndarray, "p t"]:
-        return pictures.pooled[rows] @ unit(encoder.texts(texts).pooled.float().cpu().numpy()).T
+    def scorer(space: Space) -> Scorer:
+        return lambda texts: space.pictures @ space.texts(texts).T
 
-    def by_fusion(texts: Sequence[str]) -> Float[np.ndarray, "p t"]:
-        return _asked(pictures)[rows] @ encoder.alone(encoder.texts(texts)).T
-
-    return {"towers": by_towers, "fused": by_fusion} if subject.fused else {"towers": by_towers}
+    return {name: scorer(space) for name, space in spaces(subject, rows).items()}
 
 
 def name_shares(truth: dict[str, Any], shown: Shown, score: Scorer) -> dict[str, float]:
@@ -156,7 +152,7 @@ def asked_shares(subject: Predictor, truth: dict[str, Any], shown: Shown) -> dic
     answers = encoder.alone(encoder.texts([*leaves, *_hypernym_texts(truth)]))
     heads = subject.embeddings.pictures.owner[shown.rows]
     is_a = encoder.questions(subject.projection, heads, np.full(len(heads), subject.relation_number("IS_A")))
-    by_image_of, by_is_a = _asked(subject.embeddings.pictures)[shown.rows] @ answers.T, is_a @ answers.T
+    by_image_of, by_is_a = asked(subject.embeddings.pictures)[shown.rows] @ answers.T, is_a @ answers.T
     hypernym = _hypernym_of(truth)[shown.kind]
     return {
         "image_of_gives_leaf": _share(by_image_of.argmax(axis=1) == shown.colour * len(kinds) + shown.kind),
@@ -169,11 +165,8 @@ def asked_shares(subject: Predictor, truth: dict[str, Any], shown: Shown) -> dic
 def _rows_of(subject: Predictor, ids: Sequence[str]) -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]]:
     """The rows of the entities' first pictures, and which of `ids` those are; what the graph lacks is left out."""
     known = [k for k, id_ in enumerate(ids) if subject.holds(id_)]
-    numbers = subject.projection.numbers([ids[k] for k in known])
-    owner = subject.embeddings.pictures.owner
-    rows = np.searchsorted(owner, numbers)
-    found = owner[np.minimum(rows, len(owner) - 1)] == numbers if len(owner) else np.zeros(len(rows), bool)
-    return rows[found], np.array(known, np.int64)[found]
+    rows = first_pictures(subject, subject.projection.numbers([ids[k] for k in known]))
+    return rows[rows >= 0], np.array(known, np.int64)[rows >= 0]
 
 
 def _sentences(truth: dict[str, Any], scene: dict[str, Any]) -> tuple[str, ...]:
@@ -209,11 +202,6 @@ def _first_picture(scores: Float[np.ndarray, "p t"], exact: Int64[np.ndarray, " 
     """The share of names, among those that have a picture, whose best picture is a right one."""
     names = np.unique(exact)
     return _share(exact[scores[:, names].argmax(axis=0)] == names)
-
-
-def _asked(pictures: Rows) -> Float[np.ndarray, "v f"]:
-    assert pictures.asked is not None
-    return pictures.asked
 
 
 def _share(right: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -70,8 +71,8 @@ def test_tails_are_ranked_over_all_entities_without_what_is_true_elsewhere(subje
 
 def test_heads_are_ranked_by_the_scores_that_rank_tails(subject: Predictor) -> None:
     projection = subject.projection
-    edges = held_out_edges(projection, limit=4)
-    figures = evaluate_heads(subject, limit=4)
+    edges = held_out_edges(projection, limit=2)
+    figures = evaluate_heads(subject, limit=2)
     everyone = np.arange(projection.entity_count)
     reciprocal = []
     for head, relation, tail in zip(*(each.tolist() for each in triples_of(projection, edges)), strict=True):
@@ -81,7 +82,7 @@ def test_heads_are_ranked_by_the_scores_that_rank_tails(subject: Predictor) -> N
         rivals = np.delete(scores, np.unique(projection.head[known]))
         above, level = (rivals > scores[head] + 1e-6).sum(), (np.abs(rivals - scores[head]) <= 1e-6).sum()
         reciprocal.append(1 / (1 + above + level / 2))
-    assert figures["triples"] == 4
+    assert figures["triples"] == 2
     assert figures["mrr"] == pytest.approx(100 * np.mean(reciprocal), rel=0.02)
 
 
@@ -180,8 +181,8 @@ def test_a_graph_without_a_test_split_says_so_part_by_part(
     call = ["--run", str(world.knowledge_clip), "--store", str(uri)]
     assert run_command(lambda: evaluate.main(call)) == 0
     said = capfd.readouterr()
-    for part in ("retrieval", "relations", "tails", "names", "probe"):
-        assert f"{part}: The graph holds no" in said.err
+    for part in evaluate.PARTS:
+        assert re.search(rf"^{part}: The graph (holds|has) no", said.err, re.MULTILINE)
 
 
 def test_the_command_writes_results_and_prints_them(
@@ -191,7 +192,7 @@ def test_the_command_writes_results_and_prints_them(
     call = ["--store", str(own.store), "--only", "retrieval,relations,names"]
     assert run_command(lambda: evaluate.main(["--run", str(own.clip), *call])) == 0
     said = capfd.readouterr()
-    assert "towers/leaf_128" in said.out
+    assert re.search(r"leaf_128 +\d", said.out)
     assert "relations: Run clip trained a CLIP alone" in said.err
     results = Run(own.clip).results
     assert results["checkpoint"] == "step-6"
