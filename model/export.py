@@ -19,6 +19,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 from transformers import CLIPImageProcessor, CLIPProcessor
@@ -96,7 +97,8 @@ def write_transformers(trained: TrainedModel, folder: Path) -> None:
         image_std=list(STD),
     )
     tokenizer = trained.tokenizer.for_transformers(towers.context)
-    CLIPProcessor(pictures, tokenizer).save_pretrained(folder)
+    untyped: Any = CLIPProcessor
+    untyped(pictures, tokenizer).save_pretrained(folder)
     pictures.save_pretrained(folder)  # as versions before 5 want it
     tokenizer.backend_tokenizer.model.save(str(folder))  # vocab.json and merges.txt, as many other tools want them
 

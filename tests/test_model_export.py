@@ -98,7 +98,7 @@ def grey_levels(seen: Any) -> np.ndarray:
 
 def test_transformers_loads_it_with_the_same_outputs_tokens_and_pixels(exported: Exported) -> None:
     trained, folder = exported
-    model = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
+    model = CLIPModel.from_pretrained(folder, local_files_only=True).train(False)
     for kind in (CLIPProcessor, AutoProcessor):
         processor = kind.from_pretrained(folder, local_files_only=True)
         inputs = processor(text=TEXTS, images=[picture()], padding=True, truncation=True, return_tensors="pt")
@@ -194,7 +194,7 @@ def test_a_clip_that_open_clip_cannot_express_is_exported_without_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = tiny_clip()
-    clip.config.text_config.hidden_act = "gelu"
+    clip.text_model.config.hidden_act = "gelu"
     with pytest.raises(NoForm, match="gelu and quick_gelu"):
         open_clip_config(clip.config)
     run = run_of(tmp_path / "run", clip, Tokenizer.of())
