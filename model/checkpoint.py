@@ -1,6 +1,7 @@
 """Checkpoints of a run: safetensors and JSON only, complete or not there at all.
 
     checkpoints/step-N/model.safetensors      parameters
+    checkpoints/step-N/average.safetensors    their running average, if there is one: what is used of the run then
     checkpoints/step-N/training.safetensors   optimizer and random states, for going on bit for bit
     checkpoints/step-N/state.json             step, relation types in the order of the relation head, sizes of the files
 
@@ -29,9 +30,9 @@ from model.config import ModelConfig, TrainConfig, from_json
 from model.knowledge_clip import KnowledgeClip
 from model.tokens import Tokenizer
 from model.towers import attention_for, clip_of_config
-from model.track import BadRun, Run, write_json
+from model.track import BadRun, Best, Run, mark_best, write_json
 
-MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
+MODEL, AVERAGE, TRAINING, STATE = "model.safetensors", "average.safetensors", "training.safetensors", "state.json"
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,17 @@ class TrainedModel:
 
 
 def load_run(run_dir: str | Path, device: str = "cpu", checkpoint: str = "best") -> TrainedModel:
-    """The model of a run: checkpoint "last", "step-N", or "best", which is the last where nothing else was marked.
+    """The model of a run: checkpoint "last", "step-N", or "best", which is the last where nothing was measured.
 
-    Raises BadRun. A last checkpoint that was cut short gives way to the one before it, with a sentence on stderr.
+    It has the averaged parameters, where the run has an average. Raises BadRun. A checkpoint that was cut short gives
+    way to the last complete one, with a sentence on stderr.
     """
     run = Run(run_dir)
     config = run.config
     folder = find_checkpoint(run, checkpoint)
-    model = empty_model(config, read_state(folder)["relations"], device)
-    load_parameters(model, folder)
+    state = read_state(folder)
+    model = empty_model(config, state["relations"], device)
+    load_parameters(model, folder, AVERAGE if AVERAGE in state["files"] else MODEL)
     return TrainedModel(
         name=run.name,
         directory=run.directory,
@@ -91,28 +94,47 @@ def part(config: Mapping[str, Any], name: str) -> Any:
 
 
 def save_checkpoint(
-    run_dir: Path, step: int, model: KnowledgeClip, optimizer: torch.optim.Optimizer, keep: int
+    run_dir: Path,
+    step: int,
+    model: KnowledgeClip,
+    optimizer: torch.optim.Optimizer,
+    keep: int,
+    average: KnowledgeClip | None = None,
+    best: Best | None = None,
 ) -> Path:
-    """Writes checkpoints/step-N, the last of at most `keep`.
+    """Writes checkpoints/step-N, the last of at most `keep`, beside which the best is kept and marked.
 
     Later ones can only be damaged: the run went on from before them, and they must not count among those kept.
     """
-    folder = write_checkpoint(run_dir / "checkpoints" / f"step-{step}", step, model, optimizer)
-    there = Run(run_dir).checkpoints
+    folder = write_checkpoint(run_dir / "checkpoints" / f"step-{step}", step, model, optimizer, average)
+    run = Run(run_dir)
+    if best is not None:
+        mark_best(run_dir, best)
+    there = run.checkpoints
     end = there.index(folder) + 1
     for other in (*there[: max(0, end - keep)], *there[end:]):
-        shutil.rmtree(other)
+        if best is None or other.name != f"step-{best.step}":
+            shutil.rmtree(other)
     return folder
 
 
-def write_checkpoint(folder: Path, step: int, model: KnowledgeClip, optimizer: torch.optim.Optimizer) -> Path:
+def write_checkpoint(
+    folder: Path,
+    step: int,
+    model: KnowledgeClip,
+    optimizer: torch.optim.Optimizer,
+    average: KnowledgeClip | None = None,
+) -> Path:
     """Writes a checkpoint aside and puts it in place when it is on the disk."""
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, aside / MODEL)
-    save_file(dict(training_tensors(model, optimizer)), aside / TRAINING)
-    sizes = {name: (aside / name).stat().st_size for name in (MODEL, TRAINING)}
+    tensors = {MODEL: model.state_dict(), TRAINING: dict(training_tensors(model, optimizer))}
+    if average is not None:
+        tensors[AVERAGE] = average.state_dict()
+    for name, named in tensors.items():
+        save_file({key: value.contiguous() for key, value in named.items()}, aside / name)
+    sizes = {name: (aside / name).stat().st_size for name in tensors}
     write_json(aside / STATE, {"step": step, "relations": list(model.relations), "files": sizes})
     for path in (*aside.iterdir(), aside):
         _sync(path)
@@ -123,10 +145,16 @@ def write_checkpoint(folder: Path, step: int, model: KnowledgeClip, optimizer: t
 
 
 def find_checkpoint(run: Run, which: str) -> Path:
-    """The folder of "step-N", or the last complete one for "last" and "best". Raises BadRun."""
+    """The folder of "step-N", of the one that was marked as the best, or the last complete one. Raises BadRun."""
     available = run.checkpoints
     if not available:
         raise BadRun(f"Run {run.directory} has no checkpoint yet; train it for longer, or choose another run.")
+    if which == "best" and (best := run.best):
+        folder = run.directory / "checkpoints" / f"step-{best.step}"
+        problem = damage(folder)
+        if not problem:
+            return folder
+        print(f"{problem} It was the best; the last one is used.", file=sys.stderr)
     if which not in ("last", "best"):
         folder = run.directory / "checkpoints" / which
         if folder not in available:
@@ -173,10 +201,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise BadRun(f"{path} cannot be read ({error}); choose another checkpoint.") from error
 
 
-def load_parameters(model: nn.Module, folder: Path) -> None:
-    """The parameters of a checkpoint into a model of the same shape. Raises BadRun."""
+def load_parameters(model: nn.Module, folder: Path, name: str = MODEL) -> None:
+    """The parameters of a checkpoint, or their AVERAGE, into a model of the same shape. Raises BadRun."""
     try:
-        model.load_state_dict(read_tensors(folder / MODEL))
+        model.load_state_dict(read_tensors(folder / name))
     except RuntimeError as error:
         raise BadRun(f"Checkpoint {folder} does not fit the run's configuration: {error}") from error
 

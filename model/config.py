@@ -50,6 +50,12 @@ TOWERS: dict[str, TowerShape] = {
 GROUPS = (("pictures",), ("head", "relation", "siblings"))
 
 
+#: What a step's row of metrics holds of the losses: their weighted sum, and its terms.
+LOSSES = ("loss", "e2e", "e2r", "g2e", "kd", "clip")
+
+#: What is measured on held-out triples beside the losses.
+MEASURED = ("retrieval", "relations", "tails")
+
 #: The parts of a network that can be frozen.
 FREEZABLE = ("image", "text", "towers", "new")
 
@@ -88,6 +94,9 @@ class ModelConfig:
     mask_known: bool = setting(
         True, "what the graph knows to be true, or has the same words, is no negative in E2E and CLIP's loss [D]"
     )
+    teacher_temperature: float = setting(
+        0.0, "temperature of the teacher's similarities in KD, such as 0.05; 0: the one that it has learnt itself [D]"
+    )
     attention: str = setting(
         "auto",
         "attention in torch's fused kernel, or written out; auto: written out on a CPU",
@@ -101,6 +110,7 @@ class ModelConfig:
         _check(self.fusion_layers >= 1, "fusion_layers", self, "must be 1 or more")
         _check(self.gnn_layers >= 1, "gnn_layers", self, "must be 1 or more")
         _check(self.image_pool >= 0, "image_pool", self, "must be 0 or more")
+        _check(self.teacher_temperature >= 0, "teacher_temperature", self, "must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,12 @@ class TrainConfig:
         ("knowledge-clip", "clip"),
     )
     steps: int = setting(1000, "training steps")
-    batch_size: int = setting(128, "triples a step")
+    batch_size: int = setting(128, "triples a step, of all processes together")
+    accumulate: int = setting(
+        1,
+        "passes in which a process goes through its part of a batch, for batches that do not fit at once: the losses "
+        "are those of the whole batch all the same, for up to twice the time",
+    )
     shares: dict[str, float] = field(
         default_factory=dict,
         metadata={
@@ -165,6 +180,11 @@ class TrainConfig:
     workers: int = setting(
         1, "threads that make batches ahead of the loop; 0: it makes them itself; the batches are the same"
     )
+    clean_text: bool = setting(
+        False,
+        "texts are mended before they become tokens (damaged characters, HTML entities), as open_clip does; "
+        "transformers does not, so neither do we unless told to [D]",
+    )
     picture_share: float = setting(0.5, "how often an entity with pictures and texts is shown by a picture [D]")
     # Eq. 14 has all weights 1 and no CLIP loss. We add it: without it the pooled outputs drift from what retrieval
     # needs, and KD alone holds them less well (FINDINGS 1.3). The paper's form is --clip 0.
@@ -198,8 +218,9 @@ class TrainConfig:
     )
     select: str = setting(
         "loss",
-        "what tells the best checkpoint when --eval-every measures: loss, which is the weighted sum of the losses on "
-        "held-out batches, one of them, retrieval/image_r@1, relations/top1, tails/mrr, ...",
+        "what tells the best checkpoint when --eval-every measures: loss (the weighted sum of the losses on held-out "
+        "batches), one of the losses, or a figure such as retrieval/towers/image_retrieval_r@1, relations/top1, "
+        "tails/mrr, as metrics.jsonl calls it after valid/",
     )
     patience: int = setting(
         0, "end the run after so many measurements in a row that are not better than the best; 0: never"
@@ -210,7 +231,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        for name in ("steps", "batch_size", "log_every", "save_every", "keep", "eval_samples"):
+        for name in ("steps", "batch_size", "accumulate", "log_every", "save_every", "keep", "eval_samples"):
             _check(getattr(self, name) >= 1, name, self, "must be 1 or more")
         for name in (
             "e2e",
@@ -232,6 +253,10 @@ class TrainConfig:
         _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
         _check(0 <= self.ema < 1, "ema", self, "must lie in [0, 1)")
         _check(set(self.freeze) <= set(FREEZABLE), "freeze", self, f"must name parts of {', '.join(FREEZABLE)}")
+        measured = {"loss", *self.weights, *(MEASURED if self.objective != "clip" else MEASURED[:1])}
+        _check(
+            self.select.partition("/")[0] in measured, "select", self, f"must be of {', '.join(sorted(measured))}"
+        )
         _check(not (self.patience and not self.eval_every), "patience", self, "needs --eval-every")
         _check(0 <= self.augment <= 1, "augment", self, "must lie in [0, 1]")
         for name in ("shares", "source_shares", "compose"):
@@ -313,18 +338,23 @@ def given_flags(kind: type[ModelConfig] | type[TrainConfig], args: argparse.Name
 
 def from_json(kind: type[Config], values: Mapping[str, Any], where: str = "config.json") -> Config:
     """The configuration that `to_json` wrote. An unknown key is an error: it would be a setting that has no effect."""
+    return kind(**checked(kind, values, where))
+
+
+def checked(kind: type[ModelConfig] | type[TrainConfig], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings that a file names, each of its field's type. Raises BadConfig."""
     hints = get_type_hints(kind)
-    checked: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in values.items():
         if name not in hints:
             known = ", ".join(sorted(hints))
             raise BadConfig(f"{where}: {name!r} is no setting of {kind.__name__}; known are {known}.")
         wanted = get_origin(hints[name]) or hints[name]
-        checked[name] = tuple(value) if wanted is tuple and isinstance(value, list) else value
+        found[name] = tuple(value) if wanted is tuple and isinstance(value, list) else value
         allowed = (int, float) if wanted is float else wanted
-        if not isinstance(checked[name], allowed) or (isinstance(value, bool) and wanted is not bool):
+        if not isinstance(found[name], allowed) or (isinstance(value, bool) and wanted is not bool):
             raise BadConfig(f"{where}: {name} is {value!r} but must be of type {wanted.__name__}.")
-    return kind(**checked)
+    return found
 
 
 def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:

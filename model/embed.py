@@ -195,9 +195,11 @@ class Encoder:
             return None
 
 
-def embed(encoder: Encoder, projection: Projection, *, progress: bool = True) -> Embeddings:
-    """All entities of a projection."""
-    described = descriptions(projection, range(projection.entity_count))
+def embed(
+    encoder: Encoder, projection: Projection, numbers: Sequence[int] | None = None, *, progress: bool = True
+) -> Embeddings:
+    """All entities of a projection, or those of these numbers, ascending; the others then are no candidates."""
+    described = descriptions(projection, range(projection.entity_count) if numbers is None else numbers)
     total = len(described.pictures) + len(described.texts)
     with tqdm(total=total, desc="embedding entities", unit=" descriptions", disable=not progress) as bar:
         pictures = _rows(encoder, described.pictures, bar, pictures=True, ask=_image_of(projection))

@@ -25,11 +25,14 @@ from transformers import CLIPModel
 from kgstore.command import WrongCall
 from kgstore.images import ImageRoots
 from kgstore.projection import Projection, open_projection
+from model.average import Average
 from model.checkpoint import (
+    AVERAGE,
     MODEL,
     damage,
     empty_model,
     find_checkpoint,
+    load_parameters,
     load_run,
     load_training,
     part,
@@ -51,11 +54,13 @@ from model.knowledge_clip import KnowledgeClip
 from model.projected import check_graph, project_graph
 from model.run_sampler import open_sampler
 from model.sampler import IMAGE_OF
-from model.schedule import make_optimizer
+from model.schedule import freeze, make_optimizer
 from model.stream import Stream
 from model.tokens import BadTokenizer, Tokenizer
+from model.torch_compile import compile_layers
 from model.towers import Towers, attention_for, clip_from_checkpoint, new_clip
 from model.track import Run, list_runs, write_json
+from model.validation import Validation
 from model.views import Views
 
 
@@ -67,9 +72,15 @@ class Job:
     config: TrainConfig
     model: KnowledgeClip
     optimizer: torch.optim.Optimizer
+    average: Average | None
     teacher: Towers | None
     stream: Stream
+    validation: Validation | None
     step: int
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,10 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
     if teacher is not None:
         check_teacher(teacher, clip)
         teacher.save_pretrained(directory / "teacher")
-    start.tokenizer.save(directory / "tokenizer")
-    write_checkpoint(directory / "start", 0, model, make_optimizer(model, train))
+    freeze(model, train.freeze)
+    optimizer = make_optimizer(model, train)
+    (start.tokenizer.cleaning() if train.clean_text else start.tokenizer).save(directory / "tokenizer")
+    write_checkpoint(directory / "start", 0, model, optimizer)
     write_json(
         directory / "config.json",
         {
@@ -156,16 +169,19 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     folder = find_checkpoint(run, "last") if run.checkpoints else directory / "start"
     if problem := damage(folder):
         raise WrongCall(f"{problem} Remove the run folder and train it again.")
-    relations = read_state(folder)["relations"]
-    model = empty_model(settings, relations, device)
+    state = read_state(folder)
+    model = empty_model(settings, state["relations"], device)
+    freeze(model, config.freeze)
     optimizer = make_optimizer(model, config)
+    average = Average(model, config.ema) if config.ema else None
+    tokenizer, roots = Tokenizer.of(directory / "tokenizer"), ImageRoots(projection.image_roots).replaced(images)
     views = Views(
         projection,
-        Tokenizer.of(directory / "tokenizer"),
+        tokenizer,
         side=model.towers.image_size,
         context=model.towers.context,
         cache=directory.parent / "projections",
-        roots=ImageRoots(projection.image_roots).replaced(images),
+        roots=roots,
         region=part(settings, "region"),
         live=config.pictures == "live",
         augment=config.augment,
@@ -174,12 +190,30 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
         progress=True,
     )
     teacher = frozen_teacher(directory, settings, device) if "kd" in config.weights else None
+    validation = None
+    if config.eval_every:
+        validation = Validation(
+            run,
+            open_projection(directory / part(settings, "valid_projection")),
+            tokenizer,
+            part(settings, "relations"),
+            config,
+            teacher,
+            roots=roots,
+            region=part(settings, "region"),
+            side=model.towers.image_size,
+            context=model.towers.context,
+        )
     step = load_training(folder, model, optimizer)  # after all that draws random numbers: it sets their state
+    if average is not None:
+        load_parameters(average.model, folder, AVERAGE if AVERAGE in state["files"] else MODEL)
+    if config.compile:
+        compile_layers(model)
     with (
         open_sampler(projection, config, part(settings, "store")) as sampler,
         Stream(sampler, views, start_step=step, workers=config.workers, device=device) as stream,
     ):
-        yield Job(directory, config, model, optimizer, teacher, stream, step)
+        yield Job(directory, config, model, optimizer, average, teacher, stream, validation, step)
         if config.pictures == "live" and (failed := views.pictures.failed):  # of a cache it was said in the beginning
             print(
                 f"{len(failed):,} pictures could not be opened while training, and something else showed their "

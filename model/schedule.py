@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
-from model.config import TrainConfig
+from model.config import BadConfig, TrainConfig
 from model.knowledge_clip import KnowledgeClip
+
+#: How the parameters of each part begin; "new" is all that does not begin with "towers.".
+_PREFIXES = {
+    "image": ("towers.clip.vision_model.", "towers.clip.visual_projection."),
+    "text": ("towers.clip.text_model.", "towers.clip.text_projection."),
+    "towers": ("towers.",),
+    "new": (),
+}
 
 
 def rate_factor(step: int, steps: int, warmup: int) -> float:
@@ -18,10 +27,23 @@ def rate_factor(step: int, steps: int, warmup: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
+def freeze(model: KnowledgeClip, parts: Sequence[str]) -> None:
+    """Leaves parts of FREEZABLE as they are. Raises BadConfig where that is everything."""
+    for name, parameter in model.named_parameters():
+        if any(name.startswith(prefix) for part in parts for prefix in _PREFIXES[part]) or (
+            "new" in parts and not name.startswith("towers.")
+        ):
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise BadConfig(f"--freeze {','.join(parts)} leaves nothing to train in this network; name fewer parts.")
+
+
 def make_optimizer(model: KnowledgeClip, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW [D] with a rate for the towers and one for what is new; norms, biases and single vectors do not decay."""
     groups: dict[tuple[str, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         part = "towers" if name.startswith("towers.") else "new"
         groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(

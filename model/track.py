@@ -2,10 +2,15 @@
 
     config.json       what the run was told
     metrics.jsonl     one object a step: step, seconds, loss, its terms, samples_per_second, wait_share,
-                      broken_pictures (met so far), memory_mb, lr
+                      broken_pictures (met so far), memory_mb, lr; of steps that were measured on the valid split
+                      also valid/..., named as in results.json, valid/loss and its terms, valid/seconds
+    examples.jsonl    one object a measurement: step, examples, in the form of results.json
+    best.json         the step that was the best, the metric that says so, and its value
     status.json       state, step, steps, heartbeat, pid, host, message
     checkpoints/      step-N/, see model/checkpoint.py
     results.json      what the evaluation found
+    README.md         the model card, written anew with each of these
+    tensorboard/      the metrics again, if --report-to says so
 
 No torch here: a page that shows a run must not wait for it.
 """
@@ -24,6 +29,8 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from kgstore.errors import KgError
+
+METRICS, EXAMPLES = "metrics.jsonl", "examples.jsonl"
 
 State = Literal["running", "finished", "stopped", "crashed"]
 
@@ -49,10 +56,19 @@ class Status:
     message: str = ""
 
 
-class Metrics(NamedTuple):
-    """Rows of metrics.jsonl, and where to read on."""
+@dataclass(frozen=True)
+class Best:
+    """The step whose model was the best on the valid split, the metric that says so, and its value."""
 
-    rows: list[dict[str, float]]
+    step: int
+    metric: str
+    value: float
+
+
+class Metrics(NamedTuple):
+    """Rows of metrics.jsonl or examples.jsonl, and where to read on."""
+
+    rows: list[dict[str, Any]]
     offset: int
 
 
@@ -92,16 +108,17 @@ class Run:
         A run that was resumed has lost the rows after its checkpoint and writes them again: an offset that comes back
         smaller says so, and of two rows with the same step the later one counts.
         """
-        path = self.directory / "metrics.jsonl"
-        if not path.is_file():
-            return Metrics([], 0)
-        with path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) < offset:
-                offset = 0
-            file.seek(offset)
-            text = file.read()
-        text = text[: text.rfind(b"\n") + 1]
-        return Metrics([json.loads(line) for line in text.splitlines()], offset + len(text))
+        return _rows(self.directory / METRICS, offset)
+
+    def examples(self, offset: int = 0) -> Metrics:
+        """The measurements of examples.jsonl, read as `metrics` are."""
+        return _rows(self.directory / EXAMPLES, offset)
+
+    @property
+    def best(self) -> Best | None:
+        """The best measurement so far; None where nothing was measured."""
+        path = self.directory / "best.json"
+        return Best(**_read(path)) if path.is_file() else None
 
     @property
     def results(self) -> dict[str, Any]:
@@ -135,7 +152,8 @@ class RunWriter:
 
     def begin(self, steps: int, step: int = 0, message: str = "") -> Self:
         """Begins a run, or goes on with one at `step`: rows of later steps are taken back."""
-        self._cut_metrics(step)
+        for name in (METRICS, EXAMPLES):
+            _cut(self.directory / name, step)
         self.status = replace(self.status, step=step, steps=steps, message=message)
         return self
 
@@ -143,9 +161,12 @@ class RunWriter:
         """Adds rows of metrics, one a step."""
         if not rows:
             return
-        with (self.directory / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        _append(self.directory / METRICS, rows)
         self.say(step=int(rows[-1]["step"]))
+
+    def show(self, step: int, examples: Sequence[Mapping[str, object]]) -> None:
+        """Adds the examples of a measurement."""
+        _append(self.directory / EXAMPLES, [{"step": step, "examples": examples}])
 
     def say(self, **changes: Any) -> None:
         """Changes fields of the status and writes it."""
@@ -174,17 +195,13 @@ class RunWriter:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             self.say()
 
-    def _cut_metrics(self, step: int) -> None:
-        path = self.directory / "metrics.jsonl"
-        kept = 0
-        if path.is_file():
-            with path.open("rb") as file:
-                for line in file:
-                    if not line.endswith(b"\n") or json.loads(line)["step"] > step:
-                        break
-                    kept += len(line)
-        path.touch()
-        os.truncate(path, kept)
+
+def mark_best(directory: Path, best: Best | None) -> None:
+    """Notes the best measurement, or that there is none."""
+    if best is None:
+        (directory / "best.json").unlink(missing_ok=True)
+    else:
+        write_json(directory / "best.json", asdict(best))
 
 
 def write_json(path: Path, value: object) -> None:
@@ -192,6 +209,35 @@ def write_json(path: Path, value: object) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     aside.replace(path)
+
+
+def _append(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def _rows(path: Path, offset: int) -> Metrics:
+    if not path.is_file():
+        return Metrics([], 0)
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) < offset:
+            offset = 0
+        file.seek(offset)
+        text = file.read()
+    text = text[: text.rfind(b"\n") + 1]
+    return Metrics([json.loads(line) for line in text.splitlines()], offset + len(text))
+
+
+def _cut(path: Path, step: int) -> None:
+    """Takes back the rows of later steps, and one that was not written to its end."""
+    kept = 0
+    if path.is_file():
+        with path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+                    break
+                kept += len(line)
+        os.truncate(path, kept)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from kgstore.projection import Projection
 from kgstore.values import SPLITS
 from model.derived import Arrays, derived
 
-_TRAIN = SPLITS.index("train")
 _COPIED = ("head", "relation", "tail", "weight", "source", "keys")
 
 
@@ -22,6 +21,7 @@ class BadSampling(KgError, ValueError):
 
 class TrainingEdges:
     """The projection's edges without those held out: its own mapped arrays if all are for training, else a copy.
+    With another `split`, the edges of that one.
 
     Edges keep the projection's order, (tail, head, relation), so incoming edges of an entity are a range, as are those
     of one (head, tail).
@@ -35,16 +35,19 @@ class TrainingEdges:
     offsets: np.ndarray  # int64 [n + 1]
     source: np.ndarray  # uint16 [e], a number of the projection's sources
 
-    def __init__(self, projection: Projection) -> None:
+    def __init__(self, projection: Projection, split: str = "train") -> None:
         self.projection = projection
         self.types = np.array([relation.type for relation in projection.relations])
         arrays: Arrays = {name: getattr(projection, name) for name in _COPIED}
         self.offsets = projection.in_offsets
-        if (projection.split != _TRAIN).any():
-            arrays = derived(projection, "training", lambda: _training(projection, arrays))
+        wanted = SPLITS.index(split)
+        if (projection.split != wanted).any():
+            name = "training" if split == "train" else split
+            arrays = derived(projection, name, lambda: _of_split(projection, arrays, wanted))
             self.offsets = arrays["offsets"]
         if not len(arrays["keys"]):
-            raise BadSampling("The projection holds no triple for training; project a recipe whose splits say train.")
+            for_what = "for training" if split == "train" else f"of the split {split}"
+            raise BadSampling(f"The projection holds no triple {for_what}; project a recipe whose splits say {split}.")
         for name in _COPIED:
             setattr(self, name, arrays[name])
 
@@ -92,7 +95,7 @@ def counted(lengths: Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " e"]:
     return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
 
 
-def _training(projection: Projection, arrays: Arrays) -> Arrays:
-    kept = np.flatnonzero(projection.split == _TRAIN)
+def _of_split(projection: Projection, arrays: Arrays, split: int) -> Arrays:
+    kept = np.flatnonzero(projection.split == split)
     offsets = np.searchsorted(kept, projection.in_offsets).astype(np.int64)
     return {**{name: array[kept] for name, array in arrays.items()}, "offsets": offsets}
