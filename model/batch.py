@@ -6,6 +6,7 @@ One alphabet of dimensions, used in every signature of model/:
     e  edges of the neighbourhood      r  distinct relations of the step
     p  entities shown as a picture     q  entities shown as a text (p + q = n)
     m  image-text pairs of the batch   l  tokens        d  width        s  side of a picture in pixels
+    w  triples of the whole batch, of which a part has b                k  tails whose neighbourhood is represented
 """
 
 from __future__ import annotations
@@ -55,8 +56,18 @@ class TripleSample:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one process or one pass takes of a drawn batch, in global numbers (model/cut.py)."""
+
+    whole: TripleSample
+    place: np.ndarray  # int64 [b]: its triples, as places in the whole sample
+    seeds: np.ndarray  # int64 [k]: the tails with incoming edges that G2E has here, each in one part alone
+    neighbourhood: Neighbourhood  # the edges that reach the seeds
+
+
+@dataclass(frozen=True)
 class Batch:
-    """A sample with its pictures and words. Entity and relation numbers are **local** to the step.
+    """A sample, or a part of one, with its pictures and words. Entity and relation numbers are **local** to it.
 
     Texts are padded with zeros to the longest of the batch; `lengths` counts tokens with start and end.
     The entity with number k is shown by row `row[k]` of `pixels` if `is_picture[k]`, else of `tokens`.
@@ -73,13 +84,15 @@ class Batch:
     head: Int64[Tensor, " b"]
     relation: Int64[Tensor, " b"]
     tail: Int64[Tensor, " b"]
-    # [i, j]: the graph knows (h_j, r_j, t_i) to be true, so j is no negative of i; the diagonal is True
-    known: Bool[Tensor, "b b"]
-    # the triples of the batch whose head is a picture and whose tail is its caption, each picture once
+    place: Int64[Tensor, " b"]  # of each triple its number in the whole batch
+    # [i, j]: the graph knows (h_j, r_j, t_i) to be true, so triple j of the whole batch is no negative of i
+    known: Bool[Tensor, "b w"]
+    # the triples whose head is a picture and whose tail is its caption, each picture once in the whole batch
     pairs: Int64[Tensor, " m"]
+    # What the graph network reads; of an edge's relation it reads R(h,-,t), so that its words are not needed.
     edge_head: Int64[Tensor, " e"]
-    edge_relation: Int64[Tensor, " e"]
     edge_tail: Int64[Tensor, " e"]
+    seeds: Int64[Tensor, " k"]  # distinct tails with incoming edges; of a whole batch in one part alone
     # left, top, width, height of what is to be shown of each picture, as parts of its side; None: all of it
     crops: Float32[Tensor, "p 4"] | None = None
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from transformers import CLIPModel
 
@@ -21,6 +21,7 @@ from model.config import ModelConfig
 from model.fusion import Elements, Fusion
 from model.graph_network import GraphNetwork
 from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss
+from model.representations import Representations
 from model.towers import Towers, at_end
 
 #: CLIP's bound on its learned temperature.
@@ -76,11 +77,15 @@ class KnowledgeClip(nn.Module):
         """tau of the knowledge objectives."""
         return (-self.log_inverse_temperature).exp()
 
+    @property
+    def scales(self) -> list[nn.Parameter]:
+        """What both temperatures are made of: the only parameters that the objectives read themselves."""
+        return [self.towers.clip.logit_scale] + ([self.log_inverse_temperature] if self.fused else [])
+
     @torch.no_grad()
     def clamp_temperatures(self) -> None:
-        """Keeps both temperatures above CLIP's bound; called after each step."""
-        scales = [self.towers.clip.logit_scale] + ([self.log_inverse_temperature] if self.fused else [])
-        for scale in scales:
+        """Keeps both temperatures above CLIP's bound [D]; called after each step."""
+        for scale in self.scales:
             scale.clamp_(max=-math.log(LEAST_TEMPERATURE))
 
     # Encoding (Eq. 2)
@@ -125,28 +130,41 @@ class KnowledgeClip(nn.Module):
         """How likely each type of `relations` stands between head and tail."""
         return self.relation_head(self.represent_relation(head, tail))
 
-    # Objectives (Eq. 8, 10, 13, KD, Eq. 1)
+    # What the objectives read, of a batch or of a part of one
 
-    def losses(self, batch: Batch, wanted: Collection[str], teacher: Towers | None = None) -> dict[str, Tensor]:
-        """The named terms that are wanted, unweighted. `teacher`, frozen, is needed for "kd" alone."""
-        if not self.fused:
-            return self._clip_losses(batch, pair_features(self.towers, batch), wanted, teacher)
-        entities = self.encode(batch)
-        pairs = PairFeatures(entities.pooled[batch.head[batch.pairs]], entities.pooled[batch.tail[batch.pairs]])
-        return {
-            **self._knowledge_losses(batch, entities.elements, wanted),
-            **self._clip_losses(batch, pairs, wanted, teacher),
+    def representations(self, batch: Batch, wanted: Collection[str], teacher: Towers | None = None) -> Representations:
+        """What the wanted losses need. `teacher`, frozen, is needed for "kd" alone."""
+        read: dict[str, Tensor] = {}
+        told = {
+            "known": batch.known,
+            "words": tail_words(batch, self.towers.context),
+            "relation": batch.relation_class[batch.relation],
+            "pairs": batch.place[batch.pairs],
         }
+        if self.fused:
+            entities = self.encode(batch)
+            read |= self._read_triples(batch, entities.elements, wanted)
+            pairs = PairFeatures(entities.pooled[batch.head[batch.pairs]], entities.pooled[batch.tail[batch.pairs]])
+        else:
+            pairs = pair_features(self.towers, batch)
+        if "kd" in wanted or "clip" in wanted:
+            read |= {"images": pairs.images, "texts": pairs.texts}
+        if "kd" in wanted:
+            if teacher is None:
+                raise ValueError("The loss kd needs a teacher.")
+            with torch.no_grad():
+                taught = pair_features(teacher, batch)
+            told |= {"taught_images": taught.images, "taught_texts": taught.texts}
+        return Representations(read, told)
 
-    def _knowledge_losses(self, batch: Batch, entities: Elements, wanted: Collection[str]) -> dict[str, Tensor]:
-        """E2E, E2R and G2E by three fusion passes, each triplet and each entity represented once.
+    def _read_triples(self, batch: Batch, entities: Elements, wanted: Collection[str]) -> dict[str, Tensor]:
+        """What E2E, E2R and G2E read, by three fusion passes, each triplet and each entity represented once.
 
         Y(-,-,t) of E2E is G^0 of G2E, and R(h,-,t) of E2R and of the graph network's edges are one pass.
         """
-        terms: dict[str, Tensor] = {}
+        read: dict[str, Tensor] = {}
         b, e = len(batch.head), len(batch.edge_head) if "g2e" in wanted else 0
         edge_head, edge_tail = batch.edge_head[:e], batch.edge_tail[:e]
-        known = known_tails(batch) if self.config.mask_known else None
 
         if "e2e" in wanted or "g2e" in wanted:
             alone, places = distinct(torch.cat([batch.tail, edge_head, edge_tail]))
@@ -159,36 +177,44 @@ class KnowledgeClip(nn.Module):
         if "e2e" in wanted:
             relations = self.encode_relations(batch.relation_tokens, batch.relation_lengths)
             Y_hr = self.represent(head=entities.take(batch.head), relation=relations[batch.relation])
-            terms["e2e"] = e2e_loss(Y_t[places[:b]], Y_hr, self.temperature, known, self.config.e2e_symmetric)
+            read |= {"Y_t": Y_t[places[:b]], "Y_hr": Y_hr}
         if "e2r" in wanted:
-            terms["e2r"] = e2r_loss(self.relation_head(R[:b]), batch.relation_class[batch.relation])
+            read["R_logits"] = self.relation_head(R[:b])
         if "g2e" in wanted:
             # Tails without incoming edges have no G and are left out, and a tail that stands in several triples counts
             # once: it would be its own negative [D].
-            graphs = self.graph(Y_t, places[b : b + e], places[b + e :], R[len(R) - e :] if e else Y_t[:0])
-            reached = torch.zeros(len(Y_t), dtype=torch.bool, device=Y_t.device)
-            reached[places[b + e :]] = True
-            in_batch = torch.zeros_like(reached)
-            in_batch[places[:b]] = True
-            terms["g2e"] = g2e_loss(Y_t[reached & in_batch], graphs[reached & in_batch], self.temperature)
+            G = self.graph(Y_t, places[b : b + e], places[b + e :], R[len(R) - e :] if e else Y_t[:0])
+            seeds = torch.searchsorted(alone, batch.seeds)
+            read |= {"Y_seeds": Y_t[seeds], "G_seeds": G[seeds]}
+        return read
+
+    # Objectives (Eq. 8, 10, 13, KD, Eq. 1)
+
+    def objectives(
+        self, whole: Representations, wanted: Collection[str], teacher: Towers | None = None
+    ) -> dict[str, Tensor]:
+        """The named terms that are wanted, unweighted, from the representations of a whole batch."""
+        of, told, config = whole.read, whole.told, self.config
+        terms: dict[str, Tensor] = {}
+        known = whole.known_tails() if config.mask_known else torch.zeros_like(told["known"])
+        if "e2e" in wanted:
+            terms["e2e"] = e2e_loss(of["Y_t"], of["Y_hr"], self.temperature, known, config.e2e_symmetric)
+        if "e2r" in wanted:
+            terms["e2r"] = e2r_loss(of["R_logits"], told["relation"])
+        if "g2e" in wanted:
+            terms["g2e"] = g2e_loss(of["Y_seeds"], of["G_seeds"], self.temperature)
+        if "kd" in wanted and teacher is not None:
+            taught = cosines(told["taught_images"], told["taught_texts"])
+            target = taught / (config.teacher_temperature or teacher.temperature.detach())
+            terms["kd"] = kd_loss(cosines(of["images"], of["texts"]) / self.towers.temperature, target)
+        if "clip" in wanted:
+            pairs = told["pairs"]
+            terms["clip"] = clip_loss(of["images"], of["texts"], self.towers.temperature, known[pairs][:, pairs].T)
         return terms
 
-    def _clip_losses(
-        self, batch: Batch, pairs: PairFeatures, wanted: Collection[str], teacher: Towers | None
-    ) -> dict[str, Tensor]:
-        """KD and CLIP's own loss, on the batch's image-text pairs and the towers' pooled outputs."""
-        terms: dict[str, Tensor] = {}
-        if "kd" in wanted:
-            if teacher is None:
-                raise ValueError("The loss kd needs a teacher.")
-            with torch.no_grad():
-                taught = pair_features(teacher, batch)
-                target = cosines(taught.images, taught.texts) / teacher.temperature
-            terms["kd"] = kd_loss(cosines(pairs.images, pairs.texts) / self.towers.temperature, target)
-        if "clip" in wanted:
-            known = known_tails(batch)[batch.pairs][:, batch.pairs].T if self.config.mask_known else None
-            terms["clip"] = clip_loss(pairs.images, pairs.texts, self.towers.temperature, known)
-        return terms
+    def losses(self, batch: Batch, wanted: Collection[str], teacher: Towers | None = None) -> dict[str, Tensor]:
+        """The named terms of a whole batch."""
+        return self.objectives(self.representations(batch, wanted, teacher), wanted, teacher)
 
 
 class PairFeatures(NamedTuple):
@@ -208,14 +234,12 @@ def pair_features(towers: Towers, batch: Batch) -> PairFeatures:
     )
 
 
-def known_tails(batch: Batch) -> Bool[Tensor, "b b"]:
-    """[i, j]: triple j's question is known to have triple i's tail as an answer, by the graph or by the same words."""
+def tail_words(batch: Batch, context: int) -> Int64[Tensor, "b context"]:
+    """The tokens of the tails that are shown as a text, and zeros for the others."""
     text = ~batch.is_picture[batch.tail]
-    if not len(batch.tokens):
-        return batch.known
-    words = batch.tokens[torch.where(text, batch.row[batch.tail], 0)]
-    same = (words[:, None] == words[None, :]).all(-1) & text[:, None] & text[None, :]
-    return batch.known | same
+    words = batch.tokens.new_zeros(len(text), context)
+    words[text, : batch.tokens.shape[1]] = batch.tokens[batch.row[batch.tail[text]]]
+    return words
 
 
 def distinct(numbers: Int64[Tensor, " k"]) -> tuple[Int64[Tensor, " u"], Int64[Tensor, " k"]]:

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     MEMBER = EPOCH + 7
     HEAD = EPOCH + 8
     TAIL = EPOCH + 9
+    DROP_PATH = EPOCH + 10
 
 
 def mix(*words: int | np.ndarray) -> UInt64[np.ndarray, ...]:

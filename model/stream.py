@@ -13,6 +13,7 @@ import torch
 from kgstore.errors import KgError
 from model.augment import augmented
 from model.batch import Batch, TripleSample
+from model.cut import Cut
 from model.views import Views
 
 
@@ -41,7 +42,8 @@ class Stream:
     `workers` threads make batches, and up to `prefetch` of them are ready or in the making (default: 2 more than
     workers); without workers the loop makes each batch itself. Batches depend on neither number nor on timing: a run
     that goes on from a step gets what it would have got. They come on `device` with their crops carried out; to a
-    GPU they are copied from pinned memory, in a queue of its own beside the computing.
+    GPU they are copied from pinned memory, in a queue of its own beside the computing. `cut` says which parts of the
+    batches are made: a batch is one part unless it says otherwise.
 
     `waited` sums the seconds that the loop had to wait. What goes wrong in a thread is raised in the loop, when the
     batches before it have been given. A stream is a context manager; closing it ends its threads.
@@ -56,6 +58,7 @@ class Stream:
         workers: int = 1,
         prefetch: int | None = None,
         device: torch.device | str = "cpu",
+        cut: Cut = Cut(),  # noqa: B008 - a frozen value
     ) -> None:
         if workers < 0:
             raise ValueError(f"workers {workers} cannot be; give 0 or more.")
@@ -63,7 +66,7 @@ class Stream:
             raise ValueError(f"prefetch {prefetch} leaves no batch to wait for; give 1 or more.")
         self.waited = 0.0
         self.views = views
-        self._sampler = sampler
+        self._sampler, self._cut = sampler, cut
         self._device = torch.device(device)
         self._copies = _queue(self._device) if self._device.type == "cuda" else None
         self._prefetch = prefetch or workers + 2
@@ -131,7 +134,8 @@ class Stream:
 
     def _make(self, step: int) -> Made | Failed:
         try:
-            parts = [self.views.batch(self._sampler.sample(step))]
+            sample = self._sampler.sample(step)
+            parts = [self.views.batch(sample, part) for part in self._cut.parts(sample)]
             if self._copies is None:
                 return Made([augmented(part.to(self._device)) for part in parts], None)
             with torch.cuda.stream(self._copies):  # pinned for its GPU too, and not for the first one
@@ -141,7 +145,7 @@ class Stream:
             return Failed(error)
 
     def _taken_over(self, made: Made) -> list[Batch]:
-        """The parts for the queue in which the trainer computes, which waits until they are there; the loop does not."""
+        """The parts for the queue in which the trainer computes, which waits for them; the loop does not."""
         if made.copied is not None:
             computing = torch.cuda.current_stream(self._device)
             computing.wait_event(made.copied)

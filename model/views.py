@@ -16,7 +16,8 @@ from jaxtyping import Bool, Int64, UInt8
 from kgstore.images import ImageRoots, Region
 from kgstore.projection import Projection
 from model.augment import random_crops
-from model.batch import Batch, TripleSample
+from model.batch import Batch, Part, TripleSample
+from model.cut import part_of
 from model.permutation import uniform
 from model.picture_cache import cached_pictures
 from model.pictures import LivePictures, Pictures, references_of
@@ -85,10 +86,14 @@ class Views:
         )
         self._image_of = np.array([relation.type == IMAGE_OF for relation in projection.relations])
 
-    def batch(self, sample: TripleSample) -> Batch:
-        edges = sample.neighbourhood
-        entities, (head, tail, edge_head, edge_tail) = _local(sample.head, sample.tail, edges.head, edges.tail)
-        relations, (relation, edge_relation) = _local(sample.relation, edges.relation)
+    def batch(self, sample: TripleSample, part: Part | None = None) -> Batch:
+        """A sample, or a part of it: pictures of the other parts are not read."""
+        part = part or part_of(sample, 0, len(sample.head))
+        edges, own = part.neighbourhood, part.place
+        entities, (head, tail, edge_head, edge_tail, seeds) = _local(
+            sample.head[own], sample.tail[own], edges.head, edges.tail, part.seeds
+        )
+        relations, (relation,) = _local(sample.relation[own])
         is_picture, pixels, text = self._shown(entities, sample.step)
         row = np.empty(len(entities), np.int64)
         row[is_picture] = np.arange(is_picture.sum())
@@ -107,22 +112,38 @@ class Views:
             "head": head,
             "relation": relation,
             "tail": tail,
+            "place": own,
             # What is held out is not known while training, whatever the projection holds.
-            "known": self.projection.contains(sample.head, sample.relation, sample.tail[:, None], split="train")
-            | _same_fact(sample),
-            "pairs": _pairs(self._image_of[sample.relation] & is_picture[head] & ~is_picture[tail], head),
+            "known": self.projection.contains(sample.head, sample.relation, sample.tail[own, None], split="train")
+            | _same_fact(sample)[own],
+            "pairs": np.flatnonzero(self._pairs(sample)[own] & is_picture[head] & ~is_picture[tail]),
             "edge_head": edge_head,
-            "edge_relation": edge_relation,
             "edge_tail": edge_tail,
+            "seeds": seeds,
         }
         if self.augment:
             arrays["crops"] = random_crops(self.seed, sample.step, entities[is_picture], self.augment)
         return Batch(**{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})
 
-    def _shown(self, entities: Int64[np.ndarray, " n"], step: int) -> Shown:
+    def _pairs(self, sample: TripleSample) -> Bool[np.ndarray, " b"]:
+        """Which triples are a picture and its caption, of each picture only the first.
+
+        It is decided for the whole sample, so by what is meant to be shown: what does not decode is no pair either.
+        """
+        head, tail = (self._meant_as_picture(entities, sample.step) for entities in (sample.head, sample.tail))
+        triples = np.flatnonzero(self._image_of[sample.relation] & head & ~tail)
+        _, first = np.unique(sample.head[triples], return_index=True)
+        pairs = np.zeros(len(sample.head), bool)
+        pairs[triples[first]] = True
+        return pairs
+
+    def _meant_as_picture(self, entities: Int64[np.ndarray, " n"], step: int) -> Bool[np.ndarray, " n"]:
         pictures = self.pictures.offsets[entities + 1] - self.pictures.offsets[entities]
         either = uniform(self.seed, step, entities, 0) < self.picture_share
-        is_picture = (pictures > 0) & (either | ~self.texts.described[entities])
+        return (pictures > 0) & (either | ~self.texts.described[entities])
+
+    def _shown(self, entities: Int64[np.ndarray, " n"], step: int) -> Shown:
+        is_picture = self._meant_as_picture(entities, step)
         pixels, decoded = self._pixels(entities[is_picture], step)
         is_picture[is_picture] = decoded
         first = self.texts.owner[entities]
@@ -166,10 +187,3 @@ def _local(*numbers: np.ndarray) -> tuple[Int64[np.ndarray, " n"], list[np.ndarr
     """The distinct numbers, ascending, and each array with a number replaced by its place among them."""
     distinct, places = np.unique(np.concatenate(numbers), return_inverse=True)
     return distinct, np.split(places, np.cumsum([len(array) for array in numbers])[:-1])
-
-
-def _pairs(candidates: Bool[np.ndarray, " b"], head: Int64[np.ndarray, " b"]) -> Int64[np.ndarray, " m"]:
-    """The candidate triples, but of each picture only the first."""
-    triples = np.flatnonzero(candidates)
-    _, first = np.unique(head[triples], return_index=True)
-    return triples[np.sort(first)]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.fusion import Elements, Fusion, Layer, Sequence
 from model.graph_network import GatedMean, GraphNetwork
-from model.knowledge_clip import Encoding, known_tails, mixed, pooled_grid
+from model.knowledge_clip import Encoding, mixed, pooled_grid
 from model.towers import BadTowers, Towers, clip_from_checkpoint
 from tests.training_batches import TINY, random_batch, tiny_clip, tiny_network
 
@@ -246,7 +246,7 @@ def test_texts_of_the_same_words_are_no_negatives_of_each_other() -> None:
     batch = random_batch()
     a, b = int(batch.row[batch.tail[0]]), int(batch.row[batch.tail[1]])
     batch.tokens[b], batch.lengths[b] = batch.tokens[a], batch.lengths[a]
-    known = known_tails(batch)
+    known = tiny_network().representations(batch, set()).known_tails()
     assert known[0, 1]
     assert known[1, 0]
     assert not batch.known[0, 1]

@@ -63,6 +63,7 @@ def random_batch(
     relation_tokens, relation_lengths = random_texts(relations, 5, seed + 1)
     head, relation, tail = number(entities, triples), number(relations, triples), number(texts, triples) + pictures
     head[:pairs], relation[:pairs], tail[:pairs] = torch.arange(pairs), 0, pictures + torch.arange(pairs)
+    edge_tail = tail[number(triples, edges)]
     return Batch(
         pixels=torch.randint(0, 256, (pictures, 3, 16, 16), generator=generator, dtype=torch.uint8),
         tokens=tokens,
@@ -75,9 +76,10 @@ def random_batch(
         head=head,
         relation=relation,
         tail=tail,
+        place=torch.arange(triples),
         known=torch.eye(triples, dtype=torch.bool),
         pairs=torch.arange(pairs),
         edge_head=number(entities, edges),
-        edge_relation=number(relations, edges),
-        edge_tail=tail[number(triples, edges)],
+        edge_tail=edge_tail,
+        seeds=torch.tensor(sorted(set(edge_tail.tolist()))),
     )
