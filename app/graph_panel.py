@@ -1,73 +1,169 @@
-"""The graph around an entity, and a panel for the node that is looked at: expand it, open its page."""
+"""The graph around entities, and a panel for what is looked at in it: what more there is, and what can be done."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import NoReturn
+from urllib.parse import unquote, urlencode
 
 import streamlit as st
 
 from app.cards import open_entity
+from app.decisions import decision_buttons
 from app.escape import escape
-from app.graph_view import graph_view
-from app.neighbourhood import MORE, Neighbourhood
+from app.graph_expand import draw_expand
+from app.graph_tools import draw_tools
+from app.graph_view import edge_id, graph_view
+from app.neighbourhood import Neighbourhood, full
 from app.shared import graph
-from app.words import Catalogue, name_of
+from app.shown import MOST_ENTITIES
+from app.words import Catalogue, name_of, score_text, since
 from kgstore import Entity, Triple
-from kgstore.values import Direction
 
 KEY = "graph"
+GRAPH_PAGE = "views/graph.py"
 
 
 def graph_panel(entity: Entity, predicted: Collection[Triple], catalogue: Catalogue) -> None:
     """What this session has unfolded around the entity; `predicted` are the predictions about it as they stand."""
-    views: dict[str, Neighbourhood] = st.session_state.setdefault("neighbourhoods", {})
-    shown = views.setdefault(entity.id, Neighbourhood(entity.id))
-    shown.refresh(graph(), entity, predicted)
+    shown = view_of(entity.id, [entity.id])
+    shown.refresh(graph(), predicted)
     draw_graph(shown, catalogue)
 
 
+def entities_graph(key: str, ids: Sequence[str], catalogue: Catalogue) -> None:
+    """These entities and the relations among them, such as a query's answer; `key` tells views of one page apart."""
+    wanted = list(dict.fromkeys(ids))
+    shown = view_of(f"{key}\n{address_text(wanted)}", wanted[:MOST_ENTITIES])
+    shown.refresh(graph())
+    if not shown.shown.entities:
+        st.caption("None of these is an entity of the graph.")
+        return
+    if len(wanted) > MOST_ENTITIES:
+        shown.message = full(len(wanted) - MOST_ENTITIES)
+    draw_graph(shown, catalogue, key)
+
+
+def view_of(name: str, seeds: Sequence[str]) -> Neighbourhood:
+    """The view of that name, as this session left it."""
+    views: dict[str, Neighbourhood] = st.session_state.setdefault("neighbourhoods", {})
+    return views.setdefault(name, Neighbourhood(name, tuple(seeds)))
+
+
+def graph_address(ids: Sequence[str]) -> str:
+    """The shareable address of a graph that begins with these entities."""
+    return f"/graph?{urlencode({'seeds': address_text(ids)})}"
+
+
+def open_graph(ids: Sequence[str]) -> NoReturn:
+    """Goes to the graph of these entities; Back comes back."""
+    st.switch_page(GRAPH_PAGE, query_params={"seeds": address_text(ids)})
+
+
+def address_text(ids: Sequence[str]) -> str:
+    """Ids in one parameter: commas part them, so those within an id are written %2C."""
+    return ",".join(id.replace("%", "%25").replace(",", "%2C") for id in ids)
+
+
+def ids_of(text: str) -> list[str]:
+    return list(dict.fromkeys(unquote(part) for part in text.split(",") if part))
+
+
 @st.fragment
-def draw_graph(shown: Neighbourhood, catalogue: Catalogue) -> None:
-    """The graph and the panel of the node that was clicked; expanding redraws only this part."""
-    selection = f"selected {shown.focus}"
+def draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str = KEY, wide: bool = False) -> None:
+    """The graph, its tools and the panel of what was clicked; expanding redraws only this part. A `wide` one has its
+    panel at its side."""
 
     def select() -> None:
-        st.session_state[selection] = st.session_state[KEY]["selected"]
+        at = st.session_state[key]["selected"] or {}
+        shown.selected = at.get("node", "")
+        drawn = {edge_id(shown.triples[one]): one for one in shown.shown.drawn}
+        shown.selected_triple = drawn.get(at.get("edge", ""))
 
-    def expand() -> None:
-        st.session_state[selection] = st.session_state[KEY]["expand"]
-        shown.expand(graph(), st.session_state[KEY]["expand"])
+    def act() -> None:
+        perform(shown, **{"id": "", **(st.session_state[key]["act"] or {})})
 
-    graph_view(KEY, shown, catalogue, select, expand)
-    chosen = st.session_state.get(selection) or shown.focus
-    with st.container(border=True, key="panel"):
-        draw_panel(shown.entities.get(chosen, shown.entities[shown.focus]), shown, catalogue)
+    def filter_() -> None:
+        shown.off = frozenset(st.session_state[key]["off"] or ())
+
+    picture, panel = st.columns([5, 2], gap="medium") if wide else (st.container(), st.container())
+    with picture:
+        graph_view(key, shown, catalogue, select, act, filter_, "clamp(340px, 68vh, 760px)" if wide else "500px")
+        draw_tools(shown, catalogue, key)
+    with panel, st.container(border=True, key=f"panel-{key}" if key != KEY else "panel"):
+        if shown.message:
+            st.caption(escape(shown.message))
+        triple = shown.triples.get(shown.selected_triple) if shown.selected_triple else None
+        if triple is not None and triple.key in shown.shown.drawn:
+            draw_relation(triple, shown, catalogue)
+        else:
+            chosen = shown.selected if shown.selected in shown.shown.visible else shown.focus
+            draw_entity(shown.entities.get(chosen), shown, catalogue, key)
 
 
-def draw_panel(entity: Entity, shown: Neighbourhood, catalogue: Catalogue) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escape(name_of(entity))}** · {entity.kind}", width="stretch")
-        elsewhere = entity.id != st.query_params.get("id")
-        if elsewhere and st.button("Open", key="open-selected", icon=":material/arrow_forward:"):
-            open_entity(entity.id)
-    hidden = shown.hidden(graph().neighbour_counts(entity.id), entity.id)
-    if shown.message:
-        st.caption(escape(shown.message))
-    if not hidden:
-        st.caption("All of its relations are in the view.")
+def perform(shown: Neighbourhood, do: str, id: str) -> None:
+    """What a button of the view, a key or a double click asks for."""
+    if do == "undo":
+        shown.undo()
+    elif do == "arrange":
+        shown.arrange()
+    elif id not in shown.shown.visible:
         return
+    elif do == "expand":
+        shown.open(graph(), id)
+    elif do == "hide":
+        shown.hide(id)
+    elif do == "pin":
+        shown.pin(id)
+
+
+def draw_entity(entity: Entity | None, shown: Neighbourhood, catalogue: Catalogue, key: str) -> None:
+    if entity is None:
+        st.caption("Click an entity to see what more there is around it.")
+        return
+    st.markdown(f"**{escape(name_of(entity))}** · {entity.kind}")
     with st.container(horizontal=True, gap="small"):
-        for type_, direction, rest in hidden[:8]:
-            label = f"{direction_text(catalogue.text(type_), direction)} · {rest_text(rest)}"
-            if st.button(escape(label), key=f"expand-{type_}-{direction}"):
-                shown.expand(graph(), entity.id, type_, direction)
-                st.rerun(scope="fragment")
+        if entity.id != st.query_params.get("id") and st.button(
+            "Open", key=f"open-selected-{key}", icon=":material/arrow_forward:"
+        ):
+            open_entity(entity.id)
+        pinned = entity.id in shown.shown.pinned
+        pin, why = ("Loosen", "Let it move again") if pinned else ("Pin", "It stays when the rest is arranged")
+        for label, icon, help_, does in (
+            (pin, "keep", why, shown.pin),
+            ("Hide", "visibility_off", "Take it out of the view", shown.hide),
+        ):
+            if entity.id in shown.shown.visible:
+                st.button(
+                    label,
+                    key=f"{label}-{key}",
+                    icon=f":material/{icon}:",
+                    help=help_,
+                    on_click=does,
+                    args=(entity.id,),
+                )
+        if brought := len(shown.shown.brought_by(entity.id)):
+            st.button(
+                f"Collapse {brought}",
+                key=f"collapse-{key}",
+                icon=":material/collapse_content:",
+                help="Take out what its expansions brought",
+                on_click=shown.collapse,
+                args=(entity.id,),
+            )
+    draw_expand(entity.id, shown, catalogue, key)
 
 
-def rest_text(rest: int) -> str:
-    """What one more click brings."""
-    return f"{rest} more" if rest <= MORE else f"{MORE} of {rest:,} more"
-
-
-def direction_text(words: str, direction: Direction) -> str:
-    return f"{words} →" if direction == "out" else f"← {words}"
+def draw_relation(triple: Triple, shown: Neighbourhood, catalogue: Catalogue) -> None:
+    """What is known of a relation, and its decision if it is a prediction."""
+    head, tail = (escape(shown.called(end)) for end in (triple.head, triple.tail))
+    st.markdown(f"{head} **{escape(catalogue.of(triple))}** {tail}")
+    if triple.origin == "predicted":
+        state = f"{triple.decision} {since(triple.when)}" if triple.decision else "waiting for review"
+        st.caption(escape(f"predicted by {triple.run} · score {score_text(triple.score)} · {state}"))
+        decision_buttons(triple, "graph")
+    else:
+        weight = "" if triple.weight == 1 else f" · weight {score_text(triple.weight)}"
+        st.caption(escape(f"asserted by {', '.join(triple.sources) or 'nobody named'}{weight}"))
+        if triple.text:
+            st.text(triple.text[:500])

@@ -15,7 +15,8 @@ from kgstore.errors import KgError
 PAGES = (
     ("home", "Home", ":material/home:"),
     ("search", "Search", ":material/search:"),
-    ("entity", "Entity", ":material/hub:"),
+    ("entity", "Entity", ":material/label:"),
+    ("graph", "Graph", ":material/hub:"),
     ("review", "Review", ":material/fact_check:"),
     ("training", "Training", ":material/show_chart:"),
     ("query", "Query", ":material/code:"),

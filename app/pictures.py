@@ -41,7 +41,7 @@ async def image(request: Request) -> Response:
     width = next((size for size in WIDTHS if asked.isdigit() and int(asked) <= size), WIDTHS[-1])
     region: Region = "place" if request.query_params.get("region") == "place" else "crop"
     try:
-        content, kind = await run_in_threadpool(_picture, reference, width, region)
+        content, kind = await run_in_threadpool(picture, reference, width, region)
     except KgError as error:
         return PlainTextResponse(str(error), status_code=404, headers={"Cache-Control": "no-store"})
     tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
@@ -53,7 +53,8 @@ async def image(request: Request) -> Response:
 IMAGE_ROUTE = Route("/image/{reference:path}", image)
 
 
-def _picture(reference: str, width: int, region: Region) -> tuple[bytes, str]:
+def picture(reference: str, width: int, region: Region = "crop") -> tuple[bytes, str]:
+    """The picture as a file of that width, and its media type. Raises BadImage."""
     path, _ = image_roots().resolve(reference)
     return _encoded(str(path), path.stat().st_mtime_ns, reference, width, region)
 

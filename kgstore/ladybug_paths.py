@@ -22,4 +22,4 @@ def paths(reader: LadybugReader, a: str, b: str, hops: int, limit: int, seconds:
     """See GraphStore.paths."""
     asked = {"a": a, "b": b, "origin": origin}
     _, rows = reader.rows(bounded(PATHS, hops), asked, seconds, CANDIDATES)
-    return best_paths((row[0] for row in rows), limit)  # type: ignore[arg-type, misc]  # plain values
+    return best_paths((row[0] for row in rows), limit)  # type: ignore[misc]  # plain values

@@ -26,4 +26,4 @@ def paths(driver: Neo4jDriver, a: str, b: str, hops: int, limit: int, seconds: f
     """See GraphStore.paths."""
     asked = {"a": a, "b": b, "origin": origin}
     _, rows = driver.ask(bounded(PATHS, hops), asked, seconds, CANDIDATES)
-    return best_paths((row[0] for row in rows), limit)  # type: ignore[arg-type, misc]  # plain values
+    return best_paths((row[0] for row in rows), limit)  # type: ignore[misc]  # plain values

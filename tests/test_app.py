@@ -22,14 +22,13 @@ from streamlit.testing.v1 import AppTest
 
 from app.escape import escape, one_line, shorten
 from app.headers import SecurityHeaders
-from app.neighbourhood import MORE, MOST_ENTITIES, Neighbourhood
 from app.pictures import IMAGE_ROUTE, picture_url
 from app.serve import streamlit_options
 from app.settings import Settings, use
 from app.shared import close_graph, graph
 from app.vendor import VIS_NETWORK_ROUTE, vis_network_address
 from app.words import duration, score_text
-from kgstore import Entity, Triple, open_store
+from kgstore import open_store
 from tests.app_graph import HOSTILE, PICTURES, fill, hostile
 from tests.trained_world import World, trained_world
 
@@ -296,29 +295,6 @@ def test_pages_with_hostile_names_are_drawn(filled: Path) -> None:
         for part in (*test.title, *test.subheader, *test.markdown, *test.caption):
             assert "](http" not in str(part.value)
     assert not page("home").error
-
-
-# --- the graph view's part of the graph ---
-
-
-def test_a_neighbourhood_grows_where_it_is_expanded(filled: Path) -> None:
-    shown = Neighbourhood("t:crate")
-    shown.refresh(graph(), graph().entity("t:crate"), [])
-    assert set(shown.entities) == {"t:crate", "t:box"}
-    shown.expand(graph(), "t:box")
-    assert "t:thing" in shown.entities
-    assert shown.hidden(graph().neighbour_counts("t:box"), "t:box")
-
-
-def test_a_neighbourhood_stops_at_its_limit_and_says_so(empty: Path) -> None:
-    leaves = [Entity(f"t:{number}") for number in range(MOST_ENTITIES + 50)]
-    graph().write([Entity("t:hub"), *leaves], [Triple("t:hub", "HAS", leaf.id) for leaf in leaves])
-    shown = Neighbourhood("t:hub")
-    shown.refresh(graph(), graph().entity("t:hub"), [])
-    for _ in range(MOST_ENTITIES // MORE + 1):
-        shown.expand(graph(), "t:hub", "HAS", "out")
-    assert len(shown.entities) == MOST_ENTITIES
-    assert "full" in shown.message
 
 
 # --- routes ---

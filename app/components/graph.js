@@ -1,9 +1,13 @@
 // The graph view: one vis-network per mount that lives across reruns. Data goes in as text and numbers only.
+// The page owns what is in the picture (and can undo it); where it stands, and what the mouse is at, is owned here.
 const views = new WeakMap();
-const NEW_NODES_SETTLE_MS = 1200;
+const SETTLE_MS = 1200;
+const ARRANGE_MS = 2000;
 const SECOND_CLICK_MS = 300;
+const HOVER_MS = 110;
 
-// Where nodes were, by graph: a page that was left and is opened again shows the same picture. Also what tests read.
+// Where nodes were, by graph and arrangement: a page that was left and is opened again shows the same picture, and so
+// does a step that is undone. Also what tests read.
 const memory = (globalThis.knowledgeClipGraph ??= { positions: new Map(), views: new Map() });
 
 function loadVis(address) {
@@ -17,70 +21,6 @@ function loadVis(address) {
   return globalThis.visNetworkLoading;
 }
 
-function colours(root) {
-  const style = getComputedStyle(root);
-  const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-  return {
-    text: read("--st-text-color", "#222"),
-    background: read("--st-background-color", "#fff"),
-    line: read("--st-border-color", "#ccc"),
-    faint: read("--st-gray-text-color", "#888"),
-    face: style.fontFamily,
-  };
-}
-
-function drawnNode(node, focus, palette) {
-  const central = node.id === focus;
-  const drawn = {
-    id: node.id,
-    label: node.label,
-    title: node.title,
-    borderWidth: central ? 4 : 2.5,
-    borderWidthSelected: 5,
-    color: { border: node.colour, background: node.picture ? palette.background : node.colour,
-             highlight: { border: node.colour, background: node.colour }, hover: { border: node.colour, background: node.colour } },
-    font: { color: palette.text, size: central ? 15 : 13, face: palette.face,
-            strokeWidth: 4, strokeColor: palette.background },
-    widthConstraint: { maximum: 125 },
-  };
-  if (node.picture) {
-    Object.assign(drawn, { shape: "image", image: node.picture, brokenImage: BLANK, size: central ? 34 : 24,
-      shapeProperties: { useBorderWithImage: true, interpolation: false } });
-  } else {
-    Object.assign(drawn, { shape: "dot", size: central ? 18 : 11 });
-  }
-  return drawn;
-}
-
-function drawnEdge(edge, palette) {
-  const colour = edge.predicted ? edge.colour : palette.faint;
-  return {
-    id: edge.id, from: edge.from, to: edge.to, label: edge.label, title: edge.title,
-    dashes: edge.predicted && !edge.accepted ? [7, 6] : false,
-    width: edge.predicted ? 2.2 : 1.1,
-    color: { color: colour, highlight: colour, hover: colour, opacity: edge.predicted ? 1 : 0.6 },
-    font: { color: edge.predicted ? edge.colour : palette.faint, size: 11, face: palette.face, strokeWidth: 4,
-      strokeColor: palette.background },
-    smooth: edge.bend ? { enabled: true, type: "curvedCW", roundness: edge.bend } : false,
-  };
-}
-
-// A grey square for a picture that does not come; vis draws nothing at all without one.
-const BLANK = "data:image/svg+xml;utf8," + encodeURIComponent(
-  '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" rx="8" fill="#9aa0ae"/></svg>');
-
-const OPTIONS = {
-  autoResize: false,
-  layout: { improvedLayout: false, randomSeed: 7 },
-  interaction: { hover: true, tooltipDelay: 250, keyboard: false, zoomSpeed: 0.6 },
-  edges: { arrows: { to: { enabled: true, scaleFactor: 0.5 } }, smooth: false, selectionWidth: 1 },
-  physics: {
-    enabled: true, solver: "forceAtlas2Based",
-    forceAtlas2Based: { gravitationalConstant: -90, centralGravity: 0.012, springLength: 125, springConstant: 0.07, avoidOverlap: 0.6 },
-    stabilization: { enabled: true, iterations: 250, fit: true },
-  },
-};
-
 class View {
   constructor(root, vis) {
     this.root = root;
@@ -88,9 +28,12 @@ class View {
     this.canvas = root.querySelector(".canvas");
     this.nodes = new vis.DataSet();
     this.edges = new vis.DataSet();
-    this.settling = 0;
-    this.firstClick = 0;
-    root.querySelector(".fit").onclick = () => this.fit(250);
+    this.timers = {};
+    this.off = new Set();
+    this.hovered = {};
+    this.selected = {};
+    root.querySelector(".tools").onclick = (event) => this.press(event.target.dataset.do);
+    this.canvas.onkeydown = (event) => this.key(event);
     this.resizes = new ResizeObserver(() => this.resized());
     this.resizes.observe(this.canvas);
   }
@@ -98,141 +41,275 @@ class View {
   // Everything the page gave; called at each rerun.
   show(data, calls) {
     this.calls = calls;
-    this.palette = colours(this.canvas);
-    if (this.graph !== data.graph) this.begin(data);
-    else this.update(data);
-    this.legend(data.legend);
+    this.palette = paletteOf(this.canvas);
+    const begins = this.graph !== data.graph;
+    this.canvas.style.setProperty("--height", data.height);
+    if (data.path.join() !== this.data?.path.join()) this.pathSeen = false;
+    this.data = data;
+    if (begins) this.off = new Set(data.off);
+    this.take();
+    if (begins) this.begin();
+    else if (this.arrangement !== data.arrangement) this.rearrange();
+    else this.update();
+    this.bar();
   }
 
-  begin(data) {
+  // Which nodes and edges the legend leaves in the picture, and which names go first.
+  take() {
+    const { nodes, edges } = this.data;
+    const degree = new Map();
+    const gone = new Set();
+    for (const node of nodes) {
+      node.off = this.off.has(`kind ${node.kind}`);
+      if (node.off) gone.add(node.id);
+    }
+    for (const edge of edges) {
+      edge.off = this.off.has(`type ${edge.type}`) || (edge.predicted && this.off.has(edge.accepted ? "accepted" : "predicted"))
+        || gone.has(edge.from) || gone.has(edge.to);
+      if (edge.off) continue;
+      for (const end of [edge.from, edge.to]) degree.set(end, (degree.get(end) ?? 0) + 1);
+    }
+    for (const node of nodes) node.rank = (degree.get(node.id) ?? 0) + (node.seed ? 1e6 : 0) + (node.pinned ? 1e3 : 0);
+  }
+
+  get places() {
+    const key = `${this.graph}\n${this.arrangement}`;
+    if (!memory.positions.has(key)) memory.positions.set(key, {});
+    return memory.positions.get(key);
+  }
+
+  begin() {
     this.network?.destroy();
-    this.graph = data.graph;
-    const known = memory.positions.get(data.graph) ?? {};
+    memory.views.delete(this.graph);
+    this.graph = this.data.graph;
+    this.arrangement = this.data.arrangement;
+    this.hovered = {};
+    this.selected = {};
+    const { nodes, edges } = this.data;
+    const known = this.places;
     this.nodes.clear();
     this.edges.clear();
-    this.nodes.add(data.nodes.map((node) => ({ ...drawnNode(node, data.focus, this.palette), ...(known[node.id] ?? {}) })));
-    this.edges.add(data.edges.map((edge) => drawnEdge(edge, this.palette)));
-    const remembered = data.nodes.every((node) => known[node.id]);
+    this.nodes.add(nodes.map((node) => ({ ...drawnNode(node, this.palette), ...known[node.id] })));
+    this.edges.add(edges.map(drawnEdge));
+    const remembered = nodes.every((node) => known[node.id]);
     const options = structuredClone(OPTIONS);
     options.physics.stabilization.enabled = !remembered;
     options.physics.enabled = !remembered;
     this.network = new this.vis.Network(this.canvas, { nodes: this.nodes, edges: this.edges }, options);
-    this.network.once("stabilizationIterationsDone", () => {
-      this.rest();
-      this.fit();
-    });
-    if (remembered) {
-      this.rest();
-      this.fit();
-    }
-    this.network.on("click", (event) => this.clicked(event));
-    this.network.on("doubleClick", (event) => this.doubleClicked(event));
-    this.network.on("dragEnd", () => this.remember());
-    memory.views.set(data.graph, this);
+    this.labels = new Labels(this.network);
+    this.listen();
+    if (remembered) this.rest();
+    memory.views.set(this.graph, this);
+  }
+
+  listen() {
+    const { network } = this;
+    network.once("stabilizationIterationsDone", () => this.rest());
+    network.on("afterDrawing", (ctx) => this.labels.paint(ctx, { ...this.data, lit: this.lit(), palette: this.palette }));
+    network.on("click", (event) => this.clicked(event));
+    network.on("doubleClick", (event) => this.doubleClicked(event));
+    network.on("dragEnd", () => this.remember());
+    network.on("hoverNode", ({ node }) => this.hover({ node }));
+    network.on("hoverEdge", ({ edge }) => this.hover({ edge }));
+    network.on("blurNode", () => this.hover({}));
+    network.on("blurEdge", () => this.hover({}));
+    network.on("dragStart", () => this.hover({}));
   }
 
   // New nodes find a place beside the one they came from while all others stay where they are.
-  update(data) {
-    const there = new Set(data.nodes.map((node) => node.id));
-    const linked = new Set(data.edges.map((edge) => edge.id));
+  update() {
+    const { nodes, edges } = this.data;
+    const fresh = this.exchange();
+    if (!fresh.length) return;
+    const known = this.places;
+    if (fresh.every((id) => known[id])) return this.rest(false);
+    const there = new Set(fresh);
+    this.nodes.update(nodes.filter((node) => !there.has(node.id) || known[node.id]).map(({ id }) => ({ id, fixed: true })));
+    this.settle(SETTLE_MS, () => this.bringIntoView(fresh));
+  }
+
+  // Puts the page's nodes and edges into the picture; returns the nodes that were not in it.
+  exchange() {
+    const { nodes, edges } = this.data;
+    const there = new Set(nodes.map((node) => node.id));
+    const linked = new Set(edges.map((edge) => edge.id));
+    const standing = this.network.getPositions();
+    Object.assign(this.places, standing);
     this.edges.remove(this.edges.getIds().filter((id) => !linked.has(id)));
     this.nodes.remove(this.nodes.getIds().filter((id) => !there.has(id)));
-    const fresh = data.nodes.filter((node) => !this.nodes.get(node.id));
-    const places = this.network.getPositions();
-    const stay = data.nodes.filter((node) => this.nodes.get(node.id));
-    this.nodes.update(stay.map((node) => ({ ...drawnNode(node, data.focus, this.palette), fixed: fresh.length > 0 })));
-    this.nodes.add(fresh.map((node, index) => {
-      const parent = data.edges.flatMap((edge) =>
-        edge.from === node.id && places[edge.to] ? [edge.to] : edge.to === node.id && places[edge.from] ? [edge.from] : [])[0];
-      const centre = places[parent] ?? { x: 0, y: 0 };
-      const angle = this.outward(centre) + ((index + 0.5) / fresh.length - 0.5) * Math.PI * 1.2;
-      const away = 130 + 6 * fresh.length;
-      return { ...drawnNode(node, data.focus, this.palette), x: centre.x + away * Math.cos(angle), y: centre.y + away * Math.sin(angle) };
-    }));
-    this.edges.update(data.edges.map((edge) => drawnEdge(edge, this.palette)));
-    if (fresh.length) this.settle(fresh.map((node) => node.id));
+    const fresh = nodes.filter((node) => !this.nodes.get(node.id)).map((node) => node.id);
+    const places = { ...beginnings(fresh, edges, standing), ...this.places };
+    this.nodes.update(nodes.map((node) => ({ ...drawnNode(node, this.palette), ...(fresh.includes(node.id) ? places[node.id] : {}) })));
+    this.edges.update(edges.map(drawnEdge));
+    if (this.selected.node && !there.has(this.selected.node)) this.selected = {};
+    if (this.selected.edge && !linked.has(this.selected.edge)) this.selected = {};
+    return fresh;
   }
 
-  settle(fresh) {
-    clearTimeout(this.settling);
-    this.network.setOptions({ physics: { enabled: true, stabilization: { enabled: false } } });
-    this.settling = setTimeout(() => {
-      this.nodes.update(this.nodes.getIds().map((id) => ({ id, fixed: false })));
+  // A layout anew, in which what is pinned stays; or, after an undo, the one of before.
+  rearrange() {
+    this.exchange();
+    this.arrangement = this.data.arrangement;
+    const known = this.places;
+    if (this.data.nodes.every((node) => known[node.id])) {
+      this.nodes.update(this.data.nodes.map(({ id }) => ({ id, ...known[id] })));
       this.rest();
-      this.bringIntoView(fresh);
-    }, NEW_NODES_SETTLE_MS);
+      return;
+    }
+    this.nodes.update(this.data.nodes.map(({ id, pinned }) => ({ id, fixed: pinned })));
+    this.settle(ARRANGE_MS, () => this.fit(350));
   }
 
-  // Away from the middle of the graph there is room.
-  outward(place) {
-    const places = Object.values(this.network.getPositions());
-    const mean = (axis) => places.reduce((sum, at) => sum + at[axis], 0) / Math.max(places.length, 1);
-    return Math.atan2(place.y - mean("y"), place.x - mean("x"));
+  settle(duration, then) {
+    clearTimeout(this.timers.settle);
+    delete this.canvas.dataset.settled;
+    this.network.setOptions({ physics: { enabled: true, stabilization: { enabled: false } } });
+    this.timers.settle = setTimeout(() => {
+      this.nodes.update(this.nodes.getIds().map((id) => ({ id, fixed: false })));
+      this.rest(false);
+      then();
+    }, duration);
+  }
+
+  rest(fit = true) {
+    this.network.setOptions({ physics: { enabled: false } });
+    this.remember();
+    this.canvas.dataset.settled = String(this.nodes.length);
+    if (fit) this.fit();
+  }
+
+  remember() {
+    Object.assign(this.places, this.network.getPositions());
   }
 
   bringIntoView(ids) {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const places = Object.values(this.network.getPositions(ids)).map((at) => this.network.canvasToDOM(at));
-    const inside = places.every((at) => at.x > 30 && at.y > 30 && at.x < width - 30 && at.y < height - 30);
-    if (!inside) this.fit(350);
+    if (!places.every((at) => at.x > 30 && at.y > 30 && at.x < width - 30 && at.y < height - 30)) this.fit(350);
   }
 
-  // With room for the labels at the edge, which vis does not count.
+  // With room for the names at the edge, which vis does not count.
   fit(duration = 0) {
     if (!this.network) return;
     const before = { scale: this.network.getScale(), position: this.network.getViewPosition() };
-    this.network.fit();
-    const after = { scale: this.network.getScale() * 0.88, position: this.network.getViewPosition() };
+    this.network.fit({ maxZoomLevel: 1.6 });
+    const after = { scale: this.network.getScale() * 0.86, position: this.network.getViewPosition() };
     if (duration) this.network.moveTo(before);
     this.network.moveTo({ ...after, animation: duration ? { duration, easingFunction: "easeInOutQuad" } : false });
   }
 
-  rest() {
-    this.network.setOptions({ physics: { enabled: false } });
-    this.remember();
-    this.canvas.dataset.settled = String(this.nodes.length);
+  // What stands out of the rest: what the mouse is at, else what is selected, else the path.
+  lit() {
+    const at = this.hovered.node || this.hovered.edge ? this.hovered : this.selected;
+    const { edges, path } = this.data;
+    const among = at.node ? edges.filter((edge) => !edge.off && (edge.from === at.node || edge.to === at.node))
+      : at.edge ? edges.filter((edge) => edge.id === at.edge)
+      : this.pathSeen ? [] : edges.filter((edge) => path.includes(edge.id));
+    if (!at.node && !among.length) return null;
+    const nodes = new Set(among.flatMap((edge) => [edge.from, edge.to]));
+    if (at.node) nodes.add(at.node);
+    return { nodes, edges: new Set(among.map((edge) => edge.id)), strong: !at.node && !at.edge };
   }
 
-  remember() {
-    memory.positions.set(this.graph, this.network.getPositions());
+  hover(at) {
+    clearTimeout(this.timers.hover);
+    this.timers.hover = setTimeout(() => {
+      this.hovered = at;
+      this.network?.redraw();
+    }, HOVER_MS);
+  }
+
+  select(at, soon = 0) {
+    this.selected = at;
+    this.pathSeen = this.pathSeen || Boolean(at.node || at.edge);
+    this.network.redraw();
+    this.speak(at);
+    clearTimeout(this.timers.select);
+    this.timers.select = setTimeout(() => this.calls.setStateValue("selected", at), soon);
+  }
+
+  speak({ node: id }) {
+    const node = this.data.nodes.find((one) => one.id === id);
+    const linked = this.data.edges.filter((edge) => edge.from === id || edge.to === id).length;
+    this.root.querySelector(".spoken").textContent = node ? `${node.label}, ${node.kind}, ${linked} relations in view` : "";
   }
 
   // vis reports a click before it knows of the second one.
-  clicked(event) {
-    clearTimeout(this.firstClick);
-    const id = event.nodes[0] ?? null;
-    this.firstClick = setTimeout(() => this.calls.setStateValue("selected", id), SECOND_CLICK_MS);
+  clicked({ nodes: [node], edges: [edge] }) {
+    this.select(node !== undefined ? { node } : edge !== undefined ? { edge } : {}, SECOND_CLICK_MS);
   }
 
-  doubleClicked(event) {
-    clearTimeout(this.firstClick);
-    if (event.nodes[0] !== undefined) this.calls.setTriggerValue("expand", event.nodes[0]);
+  doubleClicked({ nodes: [node] }) {
+    clearTimeout(this.timers.select);
+    if (node !== undefined) this.act("expand", node);
+  }
+
+  act(what, id = "") {
+    this.calls.setTriggerValue("act", { do: what, id });
+  }
+
+  press(what) {
+    if (what === "fit") this.fit(250);
+    else if (what === "picture") savePicture(this.canvas.querySelector("canvas"), this.palette, this.data.legend, "graph.png");
+    else if (what) this.act(what);
+  }
+
+  key(event) {
+    const { node } = this.selected;
+    const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
+    if (undo) this.act("undo");
+    else if (event.ctrlKey || event.metaKey || event.altKey) return;
+    else if (event.key === "Escape") { this.network.unselectAll(); this.pathSeen = true; this.select({}); }
+    else if (event.key.startsWith("Arrow")) this.step(event.key);
+    else if (event.key === "f" || event.key === "F") this.fit(250);
+    else if (!node) return;
+    else if (event.key === "Delete" || event.key === "Backspace") this.act("hide", node);
+    else if (event.key === "Enter") this.act("expand", node);
+    else if (event.key === "p" || event.key === "P") this.act("pin", node);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  step(key) {
+    const shown = this.data.nodes.filter((node) => !node.off).map((node) => node.id);
+    const places = this.network.getPositions(shown);
+    const node = nextNode(places, this.selected.node ?? this.data.selected, key);
+    if (node === undefined) return;
+    this.network.selectNodes([node], false);
+    this.select({ node }, SECOND_CLICK_MS);
+    this.bringIntoView([node]);
+  }
+
+  toggle(key) {
+    if (!this.off.delete(key)) this.off.add(key);
+    this.take();
+    this.nodes.update(this.data.nodes.map(({ id, off }) => ({ id, hidden: off })));
+    this.edges.update(this.data.edges.map(({ id, off }) => ({ id, hidden: off })));
+    this.bar();
+    this.calls.setStateValue("off", [...this.off]);
+  }
+
+  bar() {
+    for (const entry of Object.values(this.data.legend).flat()) entry.off = this.off.has(entry.key);
+    drawLegend(this.root, this.data.legend, (key) => this.toggle(key));
+    const undo = this.root.querySelector("[data-do=undo]");
+    undo.disabled = !this.data.undo;
+    undo.title = this.data.undo ? `Take back: ${this.data.undo} (Ctrl+Z)` : "There is nothing to take back";
   }
 
   resized() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!this.network || !width || !height) return;
-    const wasHidden = !this.width;
+    const changed = this.width !== width;
     this.width = width;
     this.network.setSize(`${width}px`, `${height}px`);
     this.network.redraw();
-    if (wasHidden) this.fit();
-  }
-
-  legend(entries) {
-    this.root.querySelector(".legend").replaceChildren(...entries.map((entry) => {
-      const item = document.createElement("span");
-      const mark = document.createElement("i");
-      mark.className = entry.line ?? "dot";
-      mark.style.setProperty("--colour", entry.colour ?? this.palette.faint);
-      item.append(mark, entry.text);
-      return item;
-    }));
+    if (changed) this.fit();
   }
 
   destroy() {
-    clearTimeout(this.settling);
-    clearTimeout(this.firstClick);
+    Object.values(this.timers).forEach(clearTimeout);
     this.resizes.disconnect();
     this.network?.destroy();
     if (memory.views.get(this.graph) === this) memory.views.delete(this.graph);
@@ -246,7 +323,6 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   if (current) {
     current.show(data, calls);
   } else {
-    root.latest = [data, calls];
     loadVis(data.script).then((vis) => {
       if (!root.isConnected) return;
       const view = views.get(root) ?? new View(root, vis);

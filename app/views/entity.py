@@ -12,7 +12,8 @@ from app.ask import draw_ask
 from app.cards import Card, Group, cards
 from app.decisions import decision_buttons, show_decision_error
 from app.escape import escape, one_line
-from app.graph_panel import direction_text, graph_panel
+from app.graph_expand import direction_text
+from app.graph_panel import graph_panel
 from app.picture_strip import picture_strip
 from app.pictures import picture_url
 from app.shared import graph
