@@ -17,7 +17,7 @@ from model.config import ModelConfig, TrainConfig, from_json
 from model.track import Run, write_json
 
 #: Settings that a run may change when it goes on.
-MAY_CHANGE = ("steps", "log_every", "save_every", "keep", "pictures", "workers", "accumulate")
+MAY_CHANGE = ("steps", "log_every", "save_every", "keep", "pictures", "workers", "accumulate", "patience", "report_to")
 
 #: Flags that name where a run began, and their entry in its config.json.
 PLACES = ("store", "init", "teacher", "projection", "valid_projection")
