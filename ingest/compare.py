@@ -65,7 +65,7 @@ ORDER BY head, type, tail, words LIMIT <examples>
 """
 ENTITY = "SELECT id, kind, name, texts, images, sources, split FROM differing_entity ORDER BY number"
 TRIPLE = """
-SELECT head, type, tail, words, weight, sources, origin, split, score, run, "when", decision, text
+SELECT head, type, tail, words, weight, sources, origin, split, score, run, "when", decision, text, who
 FROM differing_triple ORDER BY number
 """
 ALL_GONE_TRIPLES = "SELECT head, type, tail, words FROM gone_triple"

@@ -7,6 +7,7 @@ KgError
   QueryStopped         the Cypher ran into its time limit and was stopped
   UnknownEntity        a triple or a call names an entity that is not in the graph
   UnknownTriple        a decision names a relation that is not a prediction in the graph
+  DecidedMeanwhile     somebody else decided about a prediction since it was seen
   BadRecord            a value that breaks the data model (an unknown kind, an empty id, ...)
   BadImage             a picture reference that cannot be opened
   BadProjection        a projection that is incomplete, of another version, or empty
@@ -41,6 +42,10 @@ class UnknownEntity(KgError):
 
 class UnknownTriple(KgError):
     """A decision about a relation that is not a prediction in the graph."""
+
+
+class DecidedMeanwhile(KgError):
+    """Somebody else decided about the prediction since it was seen; theirs stays."""
 
 
 class BadRecord(KgError, ValueError):

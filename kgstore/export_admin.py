@@ -27,7 +27,7 @@ DELIMITERS = (*map(chr, range(0x1F, 0x1B, -1)), *map(chr, range(0xFDD0, 0xFDF0))
 BUFFER = 4 * 2**20
 _ENDS = {"head": ":START_ID", "tail": ":END_ID", "type": ":TYPE"}
 #: Columns that the store leaves out where they are empty, see neo4j_bulk.
-_LEFT_OUT = ("run", "when", "text")
+_LEFT_OUT = ("run", "when", "text", "who")
 #: What the store makes before its first write; a graph that is only read needs it as well.
 SCHEMA = "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (e:Entity) REQUIRE e.id IS UNIQUE;\n"
 

@@ -8,7 +8,8 @@ facts.nt        what the graph states, one line a fact:
     <urn:kg:relation:TYPE> rdfs:label "words"
 statements.nt   each relation as an rdf:Statement, <urn:kg:statement:NUMBER> with rdf:subject, rdf:predicate and
     rdf:object, and all that is known of it: <urn:kg:weight>, <urn:kg:source>, <urn:kg:origin>, <urn:kg:split>,
-    <urn:kg:score>, <urn:kg:run>, <urn:kg:when>, <urn:kg:decision>, <urn:kg:words>, <urn:kg:text>; predictions too
+    <urn:kg:score>, <urn:kg:run>, <urn:kg:when>, <urn:kg:decision>, <urn:kg:who>, <urn:kg:words>, <urn:kg:text>;
+    predictions too
 
 IDs and words are percent-encoded as UTF-8 where a URN needs it. RDF knows no order: that of texts and images is lost.
 """
@@ -85,7 +86,7 @@ def _statement(number: int, fact: Sequence[str], triple: dict[str, Any]) -> Iter
     for name in ("weight", "score"):
         if triple[name] is not None:
             yield f'{statement} <urn:kg:{name}> "{triple[name]!r}"{DOUBLE} .\n'
-    for name in ("words", "origin", "split", "run", "when", "decision", "text"):
+    for name in ("words", "origin", "split", "run", "when", "decision", "who", "text"):
         if triple[name]:
             yield f"{statement} <urn:kg:{name}> {_literal(triple[name])} .\n"
 

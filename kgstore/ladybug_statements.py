@@ -12,8 +12,10 @@ from kgstore.records import TRIPLE_FIELDS
 RELATION_TABLE = (
     "CREATE REL TABLE IF NOT EXISTS <table>(FROM Entity TO Entity, words STRING, weight DOUBLE, sources STRING[], "
     "origin STRING, split STRING, score DOUBLE, run STRING, `when` STRING, decision STRING, "
-    "text STRING)"
+    "text STRING, who STRING)"
 )
+#: Columns of relations that a file made by an earlier version may lack; it gets them when it is opened.
+ADDED_COLUMNS = {"who": "ALTER TABLE <table> ADD who STRING DEFAULT ''"}
 ENTITIES_BY_ID = (
     "LOAD FROM $ids MATCH (e:Entity {id: key}) RETURN e.id, e.kind, e.name, e.texts, e.images, e.sources, e.split"
 )
@@ -37,19 +39,19 @@ COPY_TRIPLES = "COPY <table> FROM $rows"
 CREATE_TRIPLES = (
     "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) CREATE (h)-[r:<table> {words: words, "
     "weight: weight, sources: sources, origin: origin, split: split, score: score, run: run, `when`: at, "
-    "decision: decision, text: text}]->(t) RETURN count(*)"
+    "decision: decision, text: text, who: who}]->(t) RETURN count(*)"
 )
 CHANGE_TRIPLES = (
     "LOAD FROM $rows MATCH (h:Entity {id: head}) MATCH (t:Entity {id: tail}) MATCH (h)-[r:<table>]->(t) "
     "WHERE r.words = words SET r.weight = weight, r.sources = sources, r.origin = origin, r.split = split, "
-    "r.score = score, r.run = run, r.`when` = at, r.decision = decision, r.text = text RETURN count(*)"
+    "r.score = score, r.run = run, r.`when` = at, r.decision = decision, r.text = text, r.who = who RETURN count(*)"
 )
 COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(*)"
 COUNT_TRIPLES = "MATCH (:Entity)-[r:<table>]->(:Entity) RETURN count(*)"
 #: The columns of a relation table, in its order.
 RELATION_FIELDS = ("head", "tail", *TRIPLE_FIELDS[3:])
 #: The fields of a triple after head, type and tail.
-PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision, r.text"
+PROPERTIES = "r.words, r.weight, r.sources, r.origin, r.split, r.score, r.run, r.`when`, r.decision, r.text, r.who"
 
 
 def on(table: str, cypher: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from kgstore.errors import BadRecord, UnknownEntity, UnknownTriple
-from kgstore.values import Decision, Entity, Relation, Triple, TripleKey, relation_text
+from kgstore.errors import BadRecord, UnknownEntity
+from kgstore.values import Entity, Relation, Triple, TripleKey, relation_text
 
 Record = TypeVar("Record", Entity, Triple)
 Typed = TypeVar("Typed", Triple, TripleKey)
@@ -104,11 +104,6 @@ def as_proposals(predictions: Iterable[Triple]) -> list[Triple]:
     return proposals
 
 
-def decided(triple: Triple, decision: Decision) -> Triple:
-    """The prediction after a decision of now."""
-    return replace(triple, decision=decision, when=now())
-
-
 def now() -> str:
     """The time in the form of Triple.when."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -122,14 +117,6 @@ def refuse_missing(ids: Sequence[str]) -> None:
             f"Relations name entities that are not in the graph: {', '.join(ids[:3])}{more}. "
             "Nothing was written; write the entities first or together."
         )
-
-
-def unknown_prediction(key: TripleKey) -> UnknownTriple:
-    words = f" {key.words!r}" if key.words else ""
-    return UnknownTriple(
-        f"The graph holds no prediction ({key.head})-[{key.type}{words}]->({key.tail}); it may have been asserted "
-        "meanwhile. Look again."
-    )
 
 
 def by_count(counts: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -25,7 +25,7 @@ from kgstore.values import Written
 ROWS, GATHERED = 20_000, 50_000
 #: Columns of a triple that are not stored where they are empty: what reads them says coalesce(). The other ones are
 #: always there, so that a recipe's `r.decision <> 'rejected'` means the same on both stores.
-LEFT_OUT = ("run", "when", "text")
+LEFT_OUT = ("run", "when", "text", "who")
 
 COUNT_ENTITIES = "MATCH (e:Entity) RETURN count(e)"
 COUNT_TYPE = "MATCH ()-[r:`<type>`]->() RETURN count(r)"

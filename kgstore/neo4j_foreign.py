@@ -19,6 +19,7 @@ _TRIPLE = {
     "when": "STRING",
     "decision": "STRING",
     "text": "STRING",
+    "who": "STRING",
 }
 #: Properties without which an entity or a relation is read with a default.
 _OF_ENTITY = ("kind", "name", "texts", "images", "sources", "split")

@@ -46,10 +46,11 @@ _TRIPLE: Mapping[str, str] = {
     "when": "coalesce(p.when, '')",
     "decision": "coalesce(p.decision, '')",
     "text": "coalesce(p.text, '')",
+    "who": "coalesce(p.who, '')",
 }
 #: Columns in which thousands of rows are alike.
 _ENTITY_SHARED = ("kind", "sources", "split")
-_TRIPLE_SHARED = ("type", "sources", "origin", "split", "run", "decision")
+_TRIPLE_SHARED = ("type", "sources", "origin", "split", "run", "decision", "who")
 
 _ENTITY_BODY = "MATCH (e:Entity) WHERE e.id > $after AND e.id <= $upto WITH e.id AS id, properties(e) AS p "
 _TRIPLE_BODY = (

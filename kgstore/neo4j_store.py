@@ -15,9 +15,11 @@ from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
-from kgstore import merge, neo4j_recipe
+from kgstore import merge, neo4j_facts, neo4j_recipe
 from kgstore.counting import Remembered, statistics_of
+from kgstore.decisions import Asked, Decided, decide_each
 from kgstore.errors import BadRecord, QueryStopped, StoreUnavailable, UnknownEntity
+from kgstore.facts import ALL_FACTS, FactFilter, FactOrder, Facts, PredictionCount, PredictionFilter, check_order
 from kgstore.neo4j_bulk import GATHERED, BulkWrite
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.neo4j_foreign import foreign
@@ -123,8 +125,9 @@ WHERE coalesce(r.origin, 'asserted') = 'asserted'
 SET r = row.properties
 RETURN count(*)
 """
-TRIPLE_BY_KEY = """
-MATCH (h:Entity {id: $head})-[r:<type> {words: $words}]->(t:Entity {id: $tail})
+TRIPLES_BY_KEY = """
+UNWIND $rows AS row
+MATCH (h:Entity {id: row.head})-[r:<type> {words: row.words}]->(t:Entity {id: row.tail})
 WHERE r.origin = 'predicted'
 RETURN <triple>
 """
@@ -174,12 +177,6 @@ WITH type(r) AS type, collect([<triple>])[..$limit] AS top ORDER BY type
 UNWIND top AS one RETURN one
 """,
 }
-PREDICTIONS = """
-MATCH (h:Entity)-[r]->(t:Entity)
-WHERE r.origin = 'predicted' AND ($decided_or_not OR r.decision = $decision) AND ($any_type OR type(r) IN $types)
-  AND ($run = '' OR r.run = $run)
-RETURN <triple> ORDER BY r.score DESC, h.id, type(r), t.id LIMIT $limit
-"""
 SEARCH = """
 CALL db.index.fulltext.queryNodes('entity_text', $text) YIELD node AS e, score
 WHERE ($any_kind OR e.kind IN $kinds) AND ($any_source OR any(s IN e.sources WHERE s IN $sources))
@@ -332,20 +329,24 @@ class Neo4jStore:
 
         return self._change(work)
 
-    def decide(self, key: TripleKey, decision: Decision) -> Triple:
-        Triple(*key, decision=decision)  # checks the type and the decision
+    def decide(self, key: TripleKey, decision: Decision, *, who: str = "", seen: Triple | None = None) -> Triple:
+        return self.decide_all({key: seen}, decision, who).only(key)
 
-        def work(transaction: Work) -> Triple:
-            found = run(transaction, _of(TRIPLE_BY_KEY, key.type), key._asdict())
-            if not found:
-                raise merge.unknown_prediction(key)
-            [known] = triples_of(found)
-            if known.decision == decision:
-                return known
-            triple = merge.decided(known, decision)
-            run(transaction, _of(CHANGE_TRIPLES, key.type), {"rows": [_triple_row(triple)]})
-            _revise(transaction, Written(changed_triples=1))
-            return triple
+    def decide_all(self, asked: Asked, decision: Decision, who: str = "") -> Decided:
+        for key in asked:
+            Triple(*key, decision=decision)  # checks the type and the decision
+        when = merge.now()  # once, so that a transaction that is tried again knows its own work
+
+        def work(transaction: Work) -> Decided:
+            there: dict[TripleKey, Triple] = {}
+            for type_, group in merge.by_type(asked).items():
+                found = run(transaction, _of(TRIPLES_BY_KEY, type_), {"rows": [key._asdict() for key in group]})
+                there |= {triple.key: triple for triple in triples_of(found)}
+            decided = decide_each(there, asked, decision, who, when)
+            for type_, changed in merge.by_type(decided.changed).items():
+                run(transaction, _of(CHANGE_TRIPLES, type_), {"rows": [_triple_row(triple) for triple in changed]})
+            _revise(transaction, Written(changed_triples=len(decided.changed)))
+            return decided
 
         return self._change(work)
 
@@ -419,18 +420,37 @@ class Neo4jStore:
         self.entity(a), self.entity(b)
         return paths(self._driver, a, b, hops, limit, seconds, origin or "") if a != b else []
 
+    def facts(
+        self,
+        id: str,
+        chosen: FactFilter = ALL_FACTS,
+        *,
+        order: FactOrder = "weight",
+        descending: bool | None = None,
+        offset: int = 0,
+        limit: int = 50,
+    ) -> Facts:
+        check_order(order)
+        self.entity(id)
+        return neo4j_facts.facts(self._read, id, chosen, order, descending, offset, limit)
+
     def predictions(
-        self, *, decision: Decision | None = "", types: Collection[str] = (), run: str = "", limit: int = 100
+        self,
+        *,
+        decision: Decision | None = "",
+        types: Collection[str] = (),
+        run: str = "",
+        low: float | None = None,
+        high: float | None = None,
+        newest: bool = False,
+        offset: int = 0,
+        limit: int = 100,
     ) -> list[Triple]:
-        parameters = {
-            "decided_or_not": decision is None,
-            "decision": decision,
-            "any_type": not types,
-            "types": [*types],
-            "run": run,
-            "limit": limit,
-        }
-        return triples_of(self._read(PREDICTIONS, parameters))
+        chosen = PredictionFilter(decision, tuple(types), run, low, high)
+        return neo4j_facts.predictions(self._read, chosen, newest, offset, limit)
+
+    def prediction_counts(self, *, low: float | None = None, high: float | None = None) -> list[PredictionCount]:
+        return neo4j_facts.prediction_counts(self._read, low, high)
 
     def search(
         self, text: str, *, kinds: Collection[str] = (), sources: Collection[str] = (), limit: int = 20

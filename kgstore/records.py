@@ -37,8 +37,8 @@ def entities_of(rows: Iterable[Sequence[Any]]) -> list[Entity]:
 def triples_of(rows: Iterable[Sequence[Any]]) -> list[Triple]:
     """Triples from rows in the order of TRIPLE_COLUMNS."""
     return [
-        Triple(head, type_, tail, words, weight, tuple(sources), origin, split, score, run, when, decision, text)
-        for head, type_, tail, words, weight, sources, origin, split, score, run, when, decision, text in rows
+        Triple(head, type_, tail, words, weight, tuple(sources), origin, split, score, run, when, decision, text, who)
+        for head, type_, tail, words, weight, sources, origin, split, score, run, when, decision, text, who in rows
     ]
 
 

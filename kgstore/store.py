@@ -8,6 +8,8 @@ from typing import Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
+from kgstore.decisions import Asked, Decided
+from kgstore.facts import ALL_FACTS, FactFilter, FactOrder, Facts, PredictionCount
 from kgstore.values import (
     Decision,
     Direction,
@@ -122,11 +124,16 @@ class GraphStore(Protocol):
         """
         ...
 
-    def decide(self, key: TripleKey, decision: Decision) -> Triple:
+    def decide(self, key: TripleKey, decision: Decision, *, who: str = "", seen: Triple | None = None) -> Triple:
         """Accepts or rejects a predicted triple, or with "" undoes that; returns it as it stands now.
 
-        Raises UnknownTriple when the graph holds no such prediction.
+        Raises UnknownTriple when the graph holds no such prediction. With `seen`, the prediction as `who` saw it, it
+        raises DecidedMeanwhile and changes nothing where somebody decided since.
         """
+        ...
+
+    def decide_all(self, asked: Asked, decision: Decision, who: str = "") -> Decided:
+        """The same decision about many predictions, in one transaction: about those that stand as they were seen."""
         ...
 
     def entity(self, id: str) -> Entity:
@@ -176,10 +183,43 @@ class GraphStore(Protocol):
         """
         ...
 
+    def facts(
+        self,
+        id: str,
+        chosen: FactFilter = ALL_FACTS,
+        *,
+        order: FactOrder = "weight",
+        descending: bool | None = None,
+        offset: int = 0,
+        limit: int = 50,
+    ) -> Facts:
+        """A page of an entity's relations in one order over all of them, and how many there are.
+
+        `descending` None is the order's own way (see LARGEST_FIRST). What lacks the value comes last either way; then
+        the heaviest comes first, then they go by id. Raises UnknownEntity.
+        """
+        ...
+
     def predictions(
-        self, *, decision: Decision | None = "", types: Collection[str] = (), run: str = "", limit: int = 100
+        self,
+        *,
+        decision: Decision | None = "",
+        types: Collection[str] = (),
+        run: str = "",
+        low: float | None = None,
+        high: float | None = None,
+        newest: bool = False,
+        offset: int = 0,
+        limit: int = 100,
     ) -> list[Triple]:
-        """Predicted triples by descending score; `decision` None means whatever was decided."""
+        """Predicted triples by descending score, or the latest first; `decision` None means whatever was decided.
+
+        `low` and `high` bound the score, both included.
+        """
+        ...
+
+    def prediction_counts(self, *, low: float | None = None, high: float | None = None) -> list[PredictionCount]:
+        """How many predictions there are by type, run and decision, in this order; with bounds as of `predictions`."""
         ...
 
     def search(

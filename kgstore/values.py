@@ -72,8 +72,9 @@ class Triple:
     """A relation (head, type, tail), asserted by sources or predicted by a run.
 
     A prediction carries `score` (higher is better), `run` and `when` (ISO 8601, UTC: the time of its last decision, or
-    of its proposal); `decision` is empty while it waits for review. `text` is a sentence in which the source says the
-    fact ("a dog is a pet"): it names both ends, so it is never shown to a model that is asked for one of them.
+    of its proposal); `decision` and `who`, the reviewer, are empty while it waits for review. `text` is a sentence in
+    which the source says the fact ("a dog is a pet"): it names both ends, so it is never shown to a model that is asked
+    for one of them.
     """
 
     head: str
@@ -89,6 +90,7 @@ class Triple:
     when: str = ""
     decision: Decision = ""
     text: str = ""
+    who: str = ""
 
     def __post_init__(self) -> None:
         if not _TYPE.match(self.type):

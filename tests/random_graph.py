@@ -62,6 +62,7 @@ def random_triple(generator: random.Random, entities: list[Entity]) -> Triple:
     text = generator.choice(("", *TEXTS[:4]))
     if generator.random() < 0.8:
         return Triple(head, type_, tail, words, weight, sources, split=split, text=text)
+    decision = generator.choice(DECISIONS_MADE)
     return Triple(
         head,
         type_,
@@ -74,6 +75,7 @@ def random_triple(generator: random.Random, entities: list[Entity]) -> Triple:
         score=generator.choice([None, 0.0, generator.random()]),
         run="run-1",
         when="2026-01-02T03:04:05.678Z",
-        decision=generator.choice(DECISIONS_MADE),
+        decision=decision,
         text=text,
+        who=generator.choice(("", "Zoë", "o'neil \\")) if decision else "",
     )
