@@ -63,7 +63,7 @@ from kgstore.records import (
     triple_table,
     triples_of,
 )
-from kgstore.search import SearchIndex
+from kgstore.search_index import SearchIndex
 from kgstore.store import ENTITY_COLUMNS, TRIPLE_COLUMNS
 from kgstore.values import (
     COMMON_TYPE,
@@ -505,11 +505,17 @@ class LadybugStore:
     def search(
         self, text: str, *, kinds: Collection[str] = (), sources: Collection[str] = (), limit: int = 20
     ) -> list[Hit]:
-        with self._using:
-            graph, _, revision, _ = self._run(REVISION)[0]
-            self._index.bring_up_to(f"{graph}-{revision}", self.entity_columns)
-            scores = self._index.search(text, kinds=kinds, sources=sources, limit=limit)
-            found = {entity.id: entity for entity in self.entities([id for id, _ in scores])}
+        graph, _, revision, _ = self._run(REVISION)[0]
+        # Outside of self._using: making the index anew takes seconds, which nobody else should wait for.
+        scores = self._index.search(
+            text,
+            revision=f"{graph}-{revision}",
+            columns=self.entity_columns,
+            kinds=kinds,
+            sources=sources,
+            limit=limit,
+        )
+        found = {entity.id: entity for entity in self.entities([id for id, _ in scores])}
         return [Hit(found[id], score) for id, score in scores if id in found]
 
     def relations(self) -> list[Relation]:
@@ -637,13 +643,13 @@ class LadybugStore:
         return self._reader
 
     def close(self) -> None:
+        self._index.close()  # first: one that is being made uses the engine
         with self._changing, self._using:
             if self._closed:
                 return
             self._closed = True
             if self._reader is not None:
                 self._reader.close()
-            self._index.close()
             self._engine.close()
             self._lock.close()
 
