@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
+from app.login import SHORTEST_PASSWORD
 from app.serve import build, streamlit_options
 from app.settings import Settings, use
 from app.shared import graph, image_roots
@@ -16,25 +17,31 @@ from kgstore.command import WrongCall, add_images_option, add_store_option, run_
 from kgstore.errors import KgError
 from kgstore.open import NEO4J_SCHEMES
 
+PASSWORD = "KG_APP_PASSWORD"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def main() -> None:
     args = _parser().parse_args()
     hosts = dict.fromkeys((*LOOPBACK, *args.allow_host, *(() if _is_wildcard(args.address) else (args.address,))))
-    settings = Settings(args.store, args.runs.resolve(), tuple(args.images), tuple(hosts))
+    settings = Settings(args.store, args.runs.resolve(), tuple(args.images), tuple(hosts), _password())
     use(settings)
     _check_port(args.address, args.port)
     _check_store(settings)
-    if not _is_loopback(args.address):
-        print(f"Warning: {args.address} lets other machines reach this app, and it has no password.", file=sys.stderr)
+    if not (settings.password or _is_loopback(args.address)):
+        print(
+            f"Warning: {args.address} lets other machines reach this app, and it has no password; set {PASSWORD}.",
+            file=sys.stderr,
+        )
     shown = "localhost" if _is_wildcard(args.address) else args.address
     url = f"http://[{shown}]:{args.port}" if ":" in shown else f"http://{shown}:{args.port}"
     build(settings, url).run(config=streamlit_options(settings, args.address, args.port))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description=f"{__doc__} {PASSWORD} in the environment makes it ask for that password."
+    )
     add_store_option(parser)
     add_images_option(parser)
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of training runs")
@@ -52,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a further host name that browsers use for this server (* for any); repeatable",
     )
     return parser
+
+
+def _password() -> str:
+    """What the environment says that people are asked for before they see anything; nothing, if it says nothing."""
+    password = os.environ.get(PASSWORD, "")
+    if password and len(password) < SHORTEST_PASSWORD:
+        raise WrongCall(f"{PASSWORD} is shorter than {SHORTEST_PASSWORD} characters; set a longer one, or unset it.")
+    return password
 
 
 def _check_port(address: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,14 +12,15 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app.headers import SecurityHeaders
+from app.login import PasswordGate
 from app.pictures import IMAGE_ROUTE
 from app.settings import Settings
-from app.shared import close_graph
+from app.shared import close_graph, warm_up
 from app.theme import THEME
+from app.upload import UPLOAD_MEGABYTES
 from app.vendor import VIS_NETWORK_ROUTE
 
 MAIN = Path(__file__).with_name("main.py")
-UPLOAD_MEGABYTES = 10
 
 
 def build(settings: Settings, address: str) -> st.App:
@@ -27,6 +29,7 @@ def build(settings: Settings, address: str) -> st.App:
     @asynccontextmanager
     async def lifespan(app: st.App) -> AsyncIterator[None]:
         print(f"Knowledge-CLIP is at {address} (Ctrl-C ends it).", flush=True)
+        threading.Thread(target=warm_up, daemon=True).start()
         yield
         close_graph()
         print("The app has ended; the graph is closed.", file=sys.stderr)
@@ -34,7 +37,10 @@ def build(settings: Settings, address: str) -> st.App:
     return st.App(
         MAIN,
         routes=[VIS_NETWORK_ROUTE, IMAGE_ROUTE],
-        middleware=[Middleware(SecurityHeaders, hosts=settings.hosts)],
+        middleware=[
+            Middleware(SecurityHeaders, hosts=settings.hosts),
+            Middleware(PasswordGate, password=settings.password),
+        ],
         lifespan=lifespan,
     )
 

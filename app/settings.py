@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The graph, the folder of runs and where pictures are (SOURCE=DIR each); hosts the server answers to."""
+    """The graph, the folder of runs and where pictures are (SOURCE=DIR each); hosts the server answers to.
+
+    Without a `password` everybody who reaches the server is let in.
+    """
 
     store: str
     runs: Path = Path("runs")
     images: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
+    password: str = field(default="", repr=False)
 
     @property
     def embedded(self) -> bool:

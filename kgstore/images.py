@@ -134,9 +134,20 @@ def open_reduced(roots: ImageRoots, reference: str, at_least: int) -> Reduced:
     return _opened(roots, reference, at_least)
 
 
+def picture_of(file: IO[bytes], name: str) -> Image.Image:
+    """A picture that is in no source, in RGB; `name` is for the sentence of BadImage."""
+    with _decoding(name):
+        return _decoded(file, name).picture
+
+
 def whole_of(reference: str) -> str:
     """The reference of the whole picture: this one without its region."""
     return reference.rpartition("#xywh=")[0] or reference
+
+
+def box_of(reference: str) -> Box | None:
+    """The region that the reference names, if it does. Raises BadImage."""
+    return _split_fragment(reference)[1]
 
 
 def region_of(whole: Image.Image, reference: str, region: Region = "crop") -> Image.Image:
@@ -146,20 +157,30 @@ def region_of(whole: Image.Image, reference: str, region: Region = "crop") -> Im
 
 
 def _opened(roots: ImageRoots, reference: str, at_least: int | None) -> Reduced:
+    with _decoding(reference), roots.opened(reference) as file:
+        return _decoded(file, reference, at_least)
+
+
+def _decoded(file: Path | IO[bytes], name: str, at_least: int | None = None) -> Reduced:
+    with Image.open(file, formats=FORMATS) as picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise BadImage(
+                f"Picture {name!r} has {width} x {height} pixels, above the limit of {MAX_PIXELS:,}; scale it down."
+            )
+        drafted = None if at_least is None else picture.draft("RGB", (at_least, at_least))
+        return Reduced(_rgb(picture), drafted[1][2:] if drafted else (width, height))
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """What Pillow says of a broken picture in our words."""
     try:
-        with roots.opened(reference) as file, Image.open(file, formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise BadImage(
-                    f"Picture {reference!r} has {width} x {height} pixels, above the limit of {MAX_PIXELS:,}; "
-                    "scale it down."
-                )
-            drafted = None if at_least is None else picture.draft("RGB", (at_least, at_least))
-            return Reduced(_rgb(picture), drafted[1][2:] if drafted else (width, height))
+        yield
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise BadImage(f"Picture {reference!r} cannot be decoded: {error}.") from error
+        raise BadImage(f"Picture {name!r} cannot be decoded: {error}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadImage(f"Picture {reference!r} is above the limit of {MAX_PIXELS:,} pixels; scale it down.") from error
+        raise BadImage(f"Picture {name!r} is above the limit of {MAX_PIXELS:,} pixels; scale it down.") from error
 
 
 def _split_fragment(reference: str) -> tuple[str, Box | None]:

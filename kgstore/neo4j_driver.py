@@ -36,8 +36,6 @@ Work = ManagedTransaction
 log = logging.getLogger(__name__)
 
 FETCH = 10_000
-CONNECTS_WITHIN = 15.0
-RETRIES_FOR = 15.0
 PAUSE = 2.0
 ENDS_BY_ELEMENT = "MATCH (n) WHERE elementId(n) IN $elements RETURN elementId(n), n.id"
 
@@ -46,16 +44,16 @@ class Neo4jDriver:
     """A server's database, reached with what the environment says: NEO4J_USERNAME, NEO4J_PASSWORD (or the file that
     NEO4J_PASSWORD_FILE names) and NEO4J_DATABASE."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, answers_within: float) -> None:
         self.uri = uri
         self.database = os.environ.get("NEO4J_DATABASE") or None
         with self._translating():
             self._driver: Driver = neo4j.GraphDatabase.driver(
                 uri,
                 auth=_credentials(),
-                connection_timeout=CONNECTS_WITHIN,
+                connection_timeout=answers_within,
                 connection_acquisition_timeout=60.0,
-                max_transaction_retry_time=RETRIES_FOR,
+                max_transaction_retry_time=answers_within,
                 notifications_min_severity=NotificationMinimumSeverity.OFF,
             )
         try:

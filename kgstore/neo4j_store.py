@@ -237,9 +237,9 @@ class Neo4jStore:
     #: What the server keeps in its heap until a commit, about 1 KB a relation; larger ones were not faster.
     transaction_rows: int | None = 50_000
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, answers_within: float = 15.0) -> None:
         self.uri = uri
-        self._driver = Neo4jDriver(uri)
+        self._driver = Neo4jDriver(uri, answers_within)
         self._ready_to_write = False
         self._ready_to_search = False
         self._statistics = Remembered()

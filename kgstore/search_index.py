@@ -173,7 +173,7 @@ class SearchIndex:
         return scores
 
     def _query(self, readings: Sequence[Readings], loosely: bool) -> str:
-        """An FTS query for sayings with all of the words; `loosely` for those with all but one, or with two of the rarest."""
+        """An FTS query for sayings with all of the words; `loosely` with all but one, or with two of the rarest."""
         terms = [f"({' OR '.join(f'w{number}' for number in found)})" for found in readings if found]
         if len(terms) < len(readings) and not loosely:
             return ""
@@ -209,7 +209,7 @@ def _fill(connection: sqlite3.Connection, revision: str, columns: Columns) -> No
             entities.append((row, id))
             tags = [f"k{KINDS.index(kind)}"] if kind in KINDS else []
             tags += [f"s{sources.setdefault(source, len(sources))}" for source in by]
-            for text, weight in {**{said: TEXT_WEIGHT for said in texts}, name: 1.0}.items():
+            for text, weight in {**dict.fromkeys(texts, TEXT_WEIGHT), name: 1.0}.items():
                 numbers = array("I")
                 for word in words_of(text)[:WORDS_COMPARED]:
                     number = words.setdefault(word, len(words))

@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,7 +102,14 @@ class Predictor:
         """The relations one can ask by: those of the graph."""
         return self.projection.relations
 
-    def tails(self, head: str | Image.Image, relation: str, top: int = 10, kinds: Collection[str] = ()) -> list[Answer]:
+    def tails(
+        self,
+        head: str | Image.Image,
+        relation: str,
+        top: int = 10,
+        kinds: Collection[str] = (),
+        sources: Collection[str] = (),
+    ) -> list[Answer]:
         """What stands in `relation` (a type, or its words) to an entity or a picture, best first.
 
         [D] Candidates are the entities of the kinds that this relation leads to in the graph, if `kinds` names no
@@ -122,7 +130,7 @@ class Predictor:
             entity = np.zeros(0, np.int64)
             words = self.encoder.relations([self.relations[number].text])
             question = self.encoder.asked(self.encoder.picture(head).elements, words)
-        candidates = self._of_kinds(kinds or self._tail_kinds(number))
+        candidates = self._candidates(kinds or self._tail_kinds(number), sources)
         candidates[entity] = False
         scores = np.where(candidates, self.embeddings.scores(question, "fused")[0], -np.inf)
         known = self._known_tails(head, self.relations[number]) if isinstance(head, str) else set()
@@ -142,7 +150,12 @@ class Predictor:
         return [RelationAnswer(names[k], texts.get(names[k], names[k]), float(chances[k])) for k in best(chances, top)]
 
     def search_pictures(
-        self, text: str, top: int = 12, fused: bool = True, kinds: Collection[str] = ()
+        self,
+        text: str,
+        top: int = 12,
+        fused: bool = True,
+        kinds: Collection[str] = (),
+        sources: Collection[str] = (),
     ) -> list[Answer]:
         """Entities with the pictures that fit the words best, by the fusion or by the towers alone.
 
@@ -152,7 +165,7 @@ class Predictor:
         query = self.encoder.alone(encoding) if fused else unit(encoding.pooled.float().cpu().numpy())
         space: Space = "asked" if fused else "pooled"
         scores = self.embeddings.scores(query, space, ("picture",))[0]
-        answers = self._answers(np.where(self._of_kinds(kinds or KINDS), scores, -np.inf), top)
+        answers = self._answers(np.where(self._candidates(kinds or KINDS, sources), scores, -np.inf), top)
         numbers = self.projection.numbers([answer.id for answer in answers]).tolist()
         places = [self.embeddings.pictures.best_place(query[0], space, number) for number in numbers]
         return [
@@ -160,7 +173,9 @@ class Predictor:
             for answer, number, place in zip(answers, numbers, places, strict=True)
         ]
 
-    def similar(self, to: str | Image.Image, top: int = 10, kinds: Collection[str] = ()) -> list[Answer]:
+    def similar(
+        self, to: str | Image.Image, top: int = 10, kinds: Collection[str] = (), sources: Collection[str] = ()
+    ) -> list[Answer]:
         """Entities whose pictures or texts are like those of an entity, or like a picture, by the towers."""
         if isinstance(to, str):
             entity = self.projection.numbers([to])
@@ -170,7 +185,7 @@ class Predictor:
             queries = unit(self.encoder.picture(to).pooled.float().cpu().numpy())
         if not len(queries):
             return []
-        candidates = self._of_kinds(kinds or KINDS)
+        candidates = self._candidates(kinds or KINDS, sources)
         candidates[entity] = False
         scores = self.embeddings.scores(queries, "pooled").max(axis=0)
         return self._answers(np.where(candidates, scores, -np.inf), top)
@@ -257,6 +272,23 @@ class Predictor:
             if kind not in KINDS:
                 raise WrongCall(f"There is no kind {kind!r} of entity; there are {', '.join(KINDS)}.")
         return np.isin(self.projection.kinds, [KINDS.index(kind) for kind in kinds])
+
+    def _candidates(self, kinds: Collection[str], sources: Collection[str]) -> Bool[np.ndarray, " n"]:
+        """Entities of these kinds, and of these sources if any are given."""
+        chosen = self._of_kinds(kinds)
+        return chosen & self._of_sources(frozenset(sources)) if sources else chosen
+
+    @lru_cache(maxsize=16)  # noqa: B019  # a predictor lives as long as the process
+    def _of_sources(self, sources: frozenset[str]) -> Bool[np.ndarray, " n"]:
+        """A projection does not say who told of its entities, so the graph is asked. Raises WrongCall without one."""
+        if self.store is None:
+            raise WrongCall("Answers can be kept to a source only where the graph is at hand; give --store.")
+        chosen: Bool[np.ndarray, " n"] = np.zeros(self.projection.entity_count, bool)
+        for batch in self.store.entity_columns():
+            of_each = zip(batch.column("id").to_pylist(), batch.column("sources").to_pylist(), strict=True)
+            numbers = self.projection.known_numbers([id_ for id_, own in of_each if not sources.isdisjoint(own)])
+            chosen[numbers[numbers >= 0]] = True
+        return chosen
 
     def _tail_kinds(self, relation: int) -> list[str]:
         tails = self.projection.tail[np.asarray(self.projection.relation) == relation]
