@@ -23,9 +23,10 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import Store
+from torch._C._distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
+from kgstore.command import WRONG_CALL
 from kgstore.errors import KgError
 from model.representations import Representations
 
@@ -53,6 +54,10 @@ class Processes:
     def first(self) -> bool:
         """Whether this one writes the run folder."""
         return self.rank == 0
+
+    def device(self, name: str) -> str:
+        """A device of this process: of several processes on one machine each has its own GPU."""
+        return f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" and self.count > 1 else name
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process. All have to ask."""
@@ -164,10 +169,11 @@ def processes() -> Iterator[Processes]:
     try:
         yield own
         own.wait()
-    except ProcessLost:
-        raise
     except BaseException as error:
-        store.set(_FAILED, f"Process {rank}: {type(error).__name__}: {error}")
+        if not isinstance(error, ProcessLost):
+            store.set(_FAILED, f"Process {rank}: {type(error).__name__}: {error}")
+        if isinstance(error, KgError) and not own.first:
+            raise SystemExit(WRONG_CALL) from None  # the first process says it
         raise
     finally:
         dist.destroy_process_group()

@@ -50,6 +50,8 @@ from model.config import (
     given_flags,
     to_json,
 )
+from model.cut import Cut
+from model.distributed import ALONE, Processes
 from model.knowledge_clip import KnowledgeClip
 from model.projected import check_graph, project_graph
 from model.run_sampler import open_sampler
@@ -160,11 +162,15 @@ def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
 
 
 @contextmanager
-def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Job]:
-    """Opens a run folder where it stands, with batches flowing from its next step."""
+def open_job(directory: Path, images: Sequence[str], device: str, own: Processes = ALONE) -> Iterator[Job]:
+    """Opens a run folder where it stands, with this process's parts of the batches flowing from its next step.
+
+    What only the first process does, the others do not hold: averages and validation.
+    """
     run = Run(directory)
     settings = run.config
     config = from_json(TrainConfig, part(settings, "train"))
+    check_parts(config, own)
     projection = open_projection(directory / part(settings, "projection"))
     folder = find_checkpoint(run, "last") if run.checkpoints else directory / "start"
     if problem := damage(folder):
@@ -173,7 +179,7 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     model = empty_model(settings, state["relations"], device)
     freeze(model, config.freeze)
     optimizer = make_optimizer(model, config)
-    average = Average(model, config.ema) if config.ema else None
+    average = Average(model, config.ema) if config.ema and own.first else None
     tokenizer, roots = Tokenizer.of(directory / "tokenizer"), ImageRoots(projection.image_roots).replaced(images)
     views = Views(
         projection,
@@ -191,7 +197,7 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
     )
     teacher = frozen_teacher(directory, settings, device) if "kd" in config.weights else None
     validation = None
-    if config.eval_every:
+    if config.eval_every and own.first:
         validation = Validation(
             run,
             open_projection(directory / part(settings, "valid_projection")),
@@ -209,9 +215,10 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
         load_parameters(average.model, folder, AVERAGE if AVERAGE in state["files"] else MODEL)
     if config.compile:
         compile_layers(model)
+    cut = Cut(own.rank, own.count, config.accumulate, model.config.gnn_layers)
     with (
         open_sampler(projection, config, part(settings, "store")) as sampler,
-        Stream(sampler, views, start_step=step, workers=config.workers, device=device) as stream,
+        Stream(sampler, views, start_step=step, workers=config.workers, device=device, cut=cut) as stream,
     ):
         yield Job(directory, config, model, optimizer, average, teacher, stream, validation, step)
         if config.pictures == "live" and (failed := views.pictures.failed):  # of a cache it was said in the beginning
@@ -220,6 +227,15 @@ def open_job(directory: Path, images: Sequence[str], device: str) -> Iterator[Jo
                 f"entities. {next(iter(failed.values()))}",
                 file=sys.stderr,
             )
+
+
+def check_parts(config: TrainConfig, own: Processes) -> None:
+    """Raises WrongCall for a batch that has not a triple for each part."""
+    if config.batch_size < own.count * config.accumulate:
+        raise WrongCall(
+            f"--batch-size {config.batch_size} has fewer triples than the {own.count * config.accumulate} parts that "
+            f"--accumulate {config.accumulate} and the number of processes, {own.count}, cut it into."
+        )
 
 
 def frozen_teacher(directory: Path, settings: Mapping[str, Any], device: str) -> Towers:
