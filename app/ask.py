@@ -1,13 +1,15 @@
-"""The question that only this model answers: an entity and a relation in, ranked answers out."""
+"""The question that only this model answers: a picture or an entity and a relation in, ranked answers out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import streamlit as st
+from PIL import Image
 
 from app.cards import Card, cards
 from app.escape import escape
+from app.filters import ANY, Kept
 from app.runs import choose_run, model_of, objective_of, trained_runs
 from app.shared import graph
 from app.words import Catalogue, name_of, names
@@ -37,7 +39,7 @@ def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
         draw_answers(entity, chosen, run, catalogue)
 
 
-def choose_relations(entity: Entity, key: str, catalogue: Catalogue) -> list[str]:
+def choose_relations(head: Entity | Image.Image, key: str, catalogue: Catalogue) -> list[str]:
     """The relation types to ask by, up to three."""
     types = list(graph().statistics().types)
     return st.multiselect(
@@ -46,24 +48,30 @@ def choose_relations(entity: Entity, key: str, catalogue: Catalogue) -> list[str
         key=key,
         format_func=catalogue.text,
         max_selections=3,
-        default=first_relations(entity, types),
+        default=first_relations(head, types),
     )
 
 
-def first_relations(entity: Entity, types: Sequence[str]) -> list[str]:
-    """Two relations to begin with."""
-    own = [c.type for c in graph().neighbour_counts(entity.id) if c.direction == "out"]
-    wanted = dict.fromkeys((*FIRST.get(entity.kind, ()), *own, *USUAL))
+def first_relations(head: Entity | Image.Image, types: Sequence[str]) -> list[str]:
+    """Two relations to begin with; a picture of no entity is asked what one of the graph is asked."""
+    own: list[str] = []
+    if isinstance(head, Entity):
+        own = [c.type for c in graph().neighbour_counts(head.id) if c.direction == "out"]
+    kind = head.kind if isinstance(head, Entity) else "image"
+    wanted = dict.fromkeys((*FIRST.get(kind, ()), *own, *USUAL))
     return [type_ for type_ in wanted if type_ in types][:2]
 
 
-def draw_answers(entity: Entity, types: Sequence[str], run: Run, catalogue: Catalogue) -> None:
+def draw_answers(
+    head: Entity | Image.Image, types: Sequence[str], run: Run, catalogue: Catalogue, kept: Kept = ANY
+) -> None:
     """A column of ranked answers for each relation."""
+    asked, name = (head.id, name_of(head)) if isinstance(head, Entity) else (head, "This picture")
     for type_, column in zip(types, st.columns(len(types)), strict=True):
         with column:
-            st.markdown(f"{escape(name_of(entity))} **{escape(catalogue.text(type_))}** …")
+            st.markdown(f"{escape(name)} **{escape(catalogue.text(type_))}** …")
             try:
-                answers = model_of(run).tails(entity.id, type_, ANSWERS)
+                answers = model_of(run).tails(asked, type_, ANSWERS, kept.kinds, kept.sources)
             except KgError as error:
                 st.error(escape(str(error)), icon=":material/error:")
                 continue

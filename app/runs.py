@@ -103,6 +103,13 @@ def choose_run(runs: Sequence[Run], key: str, label: str = "Answered by run") ->
     return names[chosen]
 
 
+def no_run() -> None:
+    """What stands where an answer of a model would, while there is none."""
+    st.info("This asks a trained model, and there is none among the runs yet:", icon=":material/info:")
+    st.code(f"python -m model.train --store {current().store} --runs {current().runs}", language=None)
+    st.page_link("views/training.py", label="Train one here", icon=":material/show_chart:")
+
+
 def model_of(run: Run) -> Predictor:
     """The run's model, loaded once for its newest checkpoint."""
     return predictor(run.directory, run.checkpoints[-1].name)

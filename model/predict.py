@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from PIL import Image
 
 from kgstore import GraphStore, Triple, open_store
@@ -276,19 +278,29 @@ class Predictor:
     def _candidates(self, kinds: Collection[str], sources: Collection[str]) -> Bool[np.ndarray, " n"]:
         """Entities of these kinds, and of these sources if any are given."""
         chosen = self._of_kinds(kinds)
-        return chosen & self._of_sources(frozenset(sources)) if sources else chosen
+        return chosen & self._of_sources(sources) if sources else chosen
 
-    @lru_cache(maxsize=16)  # noqa: B019  # a predictor lives as long as the process
-    def _of_sources(self, sources: frozenset[str]) -> Bool[np.ndarray, " n"]:
-        """A projection does not say who told of its entities, so the graph is asked. Raises WrongCall without one."""
+    def _of_sources(self, sources: Collection[str]) -> Bool[np.ndarray, " n"]:
+        chosen: Bool[np.ndarray, " n"] = np.zeros(self.projection.entity_count, bool)
+        for source in sources:
+            chosen[self._sources.get(source, np.zeros(0, np.int64))] = True
+        return chosen
+
+    @cached_property
+    def _sources(self) -> dict[str, Int64[np.ndarray, " k"]]:
+        """Entities by source. A projection does not say who told of them, so the graph is asked, once."""
         if self.store is None:
             raise WrongCall("Answers can be kept to a source only where the graph is at hand; give --store.")
-        chosen: Bool[np.ndarray, " n"] = np.zeros(self.projection.entity_count, bool)
+        numbers: dict[str, list[Int64[np.ndarray, " k"]]] = defaultdict(list)
         for batch in self.store.entity_columns():
-            of_each = zip(batch.column("id").to_pylist(), batch.column("sources").to_pylist(), strict=True)
-            numbers = self.projection.known_numbers([id_ for id_, own in of_each if not sources.isdisjoint(own)])
-            chosen[numbers[numbers >= 0]] = True
-        return chosen
+            own = self.projection.known_numbers(batch.column("id").to_pylist())
+            lists = batch.column("sources")
+            entity = own[pc.list_parent_indices(lists).to_numpy()]
+            names = pc.list_flatten(lists)
+            for source in pc.unique(names).to_pylist():
+                told = entity[pc.equal(names, source).to_numpy(zero_copy_only=False)]
+                numbers[source].append(told[told >= 0])
+        return {source: np.concatenate(parts) for source, parts in numbers.items()}
 
     def _tail_kinds(self, relation: int) -> list[str]:
         tails = self.projection.tail[np.asarray(self.projection.relation) == relation]
