@@ -88,8 +88,8 @@ def draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str = KEY, wide:
 
     picture, panel = st.columns([5, 2], gap="medium") if wide else (st.container(), st.container())
     with picture:
-        graph_view(key, shown, catalogue, select, act, filter_, "clamp(340px, 68vh, 760px)" if wide else "500px")
         draw_tools(shown, catalogue, key)
+        graph_view(key, shown, catalogue, select, act, filter_, "clamp(340px, 62vh, 760px)" if wide else "500px")
     with panel, st.container(border=True, key=f"panel-{key}" if key != KEY else "panel"):
         if shown.message:
             st.caption(escape(shown.message))

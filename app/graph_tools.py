@@ -1,4 +1,4 @@
-"""The tools below a graph: paths, what is hidden, relations among what is shown, the view as files."""
+"""The tools of a graph: paths, what is hidden, relations among what is shown, the view as files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ LONGEST = 6
 
 def draw_tools(shown: Neighbourhood, catalogue: Catalogue, key: str) -> None:
     with st.container(horizontal=True, gap="small"):
-        with st.popover("Path", icon=":material/route:", help="The shortest paths between two entities"):
+        # A key of its own for every step: it closes when a path is found, which it would hide.
+        with st.popover("Path", icon=":material/route:", key=f"path-{key}-{len(shown.past)}"):
             draw_path(shown, key)
         st.button(
             "Connect",
@@ -37,6 +38,7 @@ def draw_tools(shown: Neighbourhood, catalogue: Catalogue, key: str) -> None:
 
 def draw_path(shown: Neighbourhood, key: str) -> None:
     """From one entity of the view to another, whatever way the relations point."""
+    st.caption("The shortest paths between two entities of the view.")
     visible = sorted(shown.shown.visible, key=lambda id: (shown.called(id).casefold(), id))
     if len(visible) < 2:
         st.caption("A path has two ends: expand, or add another entity.")
@@ -57,13 +59,13 @@ def draw_path(shown: Neighbourhood, key: str) -> None:
     hops = st.slider("Steps at most", 1, LONGEST, 4, key=f"hops-{key}")
     if a == b:
         st.caption("Both ends are the same entity.")
-    st.button(
-        "Find the shortest paths",
-        key=f"find-path-{key}",
-        type="primary",
-        disabled=a == b,
-        on_click=lambda: shown.find_path(graph(), a, b, hops),
-    )
+    if st.button("Find the shortest paths", key=f"find-path-{key}", type="primary", disabled=a == b):
+        steps = len(shown.past)
+        with st.spinner("Looking for the shortest paths …"):
+            shown.find_path(graph(), a, b, hops)
+        if len(shown.past) > steps:
+            st.rerun(scope="fragment")
+        st.info(escape(shown.message))
 
 
 def draw_export(shown: Neighbourhood, catalogue: Catalogue, key: str) -> None:

@@ -118,8 +118,9 @@ class View {
 
   // New nodes find a place beside the one they came from while all others stay where they are.
   update() {
-    const { nodes, edges } = this.data;
+    const { nodes } = this.data;
     const fresh = this.exchange();
+    if (this.canvas.dataset.settled) this.canvas.dataset.settled = String(this.nodes.length);
     if (!fresh.length) return;
     const known = this.places;
     if (fresh.every((id) => known[id])) return this.rest(false);
@@ -162,6 +163,7 @@ class View {
 
   settle(duration, then) {
     clearTimeout(this.timers.settle);
+    this.network.interactionHandler.popup?.hide();
     delete this.canvas.dataset.settled;
     this.network.setOptions({ physics: { enabled: true, stabilization: { enabled: false } } });
     this.timers.settle = setTimeout(() => {

@@ -54,7 +54,8 @@ class Labels {
     for (const node of nodes) {
       const drawn = body.nodes[node.id];
       if (!drawn || node.off || (lit && !lit.nodes.has(node.id))) continue;
-      const radius = drawn.shape.radius || drawn.options.size;
+      const { width = 0, height = 0 } = drawn.shape;
+      const radius = Math.max(width, height) / 2 || drawn.options.size;
       const at = { x: drawn.x * scale, y: drawn.y * scale, radius: radius * scale };
       occupied.take({ owner: node.id, left: at.x - at.radius, right: at.x + at.radius, top: at.y - at.radius, bottom: at.y + at.radius });
       there.push([node, at]);

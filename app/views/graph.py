@@ -40,9 +40,7 @@ def draw_head(asked: list[str], found: list[str]) -> None:
 def choose() -> None:
     """The page without an entity in its address."""
     st.title("Graph")
-    st.caption(
-        "Find an entity to begin with. A double click then brings what is around it; the address can be shared."
-    )
+    st.caption("Find an entity to begin with. A double click then brings what is around it; the address can be shared.")
     draw_search("begin")
     if not st.session_state.get("find-begin", "").strip():
         some = graph().pictures(SOME)
@@ -64,7 +62,8 @@ def draw_search(key: str) -> None:
     ).strip()
     if not text:
         return
-    hits = [hit.entity for hit in graph().search(text, limit=HITS)]
+    with st.spinner("Searching …"):
+        hits = [hit.entity for hit in graph().search(text, limit=HITS)]
     st.caption(f"{count(len(hits), 'result')}, best first." if hits else "Nothing is called or described like that.")
     draw_choice(hits, key)
 
@@ -72,7 +71,7 @@ def draw_search(key: str) -> None:
 def draw_choice(entities: list[Entity], key: str) -> None:
     for entity in entities:
         text = line_of_text(entity, 60)
-        label = f"**{escape(name_of(entity)[:60])}** · {entity.kind}{escape(f' · {text}') if text else ''}"
+        label = " · ".join(part for part in (f"**{escape(name_of(entity)[:60])}**", entity.kind, escape(text)) if part)
         st.button(label, key=f"{key}-{entity.id}", on_click=take, args=(entity.id,), type="tertiary")
 
 
