@@ -3,6 +3,7 @@
 # make bench   what the performance claims rest on, in minutes. The long ones are called by name, with what they take:
 #              make bench BENCH=kills; make bench BENCH=visual_genome ARGUMENTS="--path SLICE"
 # make lint    ruff and mypy
+# make screenshots   the pictures of the app in docs/, of the demo if it was made, else of a small world
 # Each sets up what it needs; Python 3.11 or later and make are enough to begin with.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
@@ -24,7 +25,7 @@ WORKERS ?= 2
 # The benchmarks that need no data, no server and no patience. The others: kills, loading, loading_neo4j, visual_genome.
 BENCH ?= stores sampling projection waiting
 
-.PHONY: demo test bench lint clean-demo
+.PHONY: demo test bench screenshots lint clean-demo
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)/.proposed
@@ -35,6 +36,9 @@ test: .venv/.ready
 
 bench: .venv/.ready
 	@for name in $(BENCH); do echo "== $$name"; $(PY) -m benchmarks.$$name $(ARGUMENTS) || exit 1; done
+
+screenshots: .venv/.ready
+	$(PY) -m tests.screenshots --demo $(DEMO)
 
 lint: .venv/.ready
 	$(PY) -m ruff check

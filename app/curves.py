@@ -91,15 +91,15 @@ def colours_of(runs: Sequence[str], baseline: str = "") -> dict[str, str]:
 def curve_chart(
     points: pd.DataFrame, title: str, colours: Mapping[str, str], axis: str, baseline: str = "", log: bool = False
 ) -> alt.Chart:
-    """One metric of several runs, the baseline dashed; the named selection is what keeps the zoom."""
+    """One metric of several runs, the baseline dashed; their cards are the legend. The named selection keeps a zoom."""
     runs = list(colours)
-    dots = len(points) <= FEW * max(1, points["run"].nunique())
+    many = points.groupby("run").size()
+    dots = bool(many.max() <= FEW or many.min() == 1)
     least = 1 if axis == "step" else 0.1
     if log:
         points = points[points["value"] > 0]
     scale = alt.Scale(domain=runs, range=list(colours.values()))
     dashes = alt.Scale(domain=runs, range=[[5, 4] if run == baseline else [1, 0] for run in runs])
-    legend = alt.Legend(orient="bottom", title=None, labelLimit=240) if len(runs) > 1 else None
     return (
         alt.Chart(points, height=HEIGHT)
         .properties(title=alt.TitleParams(title, fontSize=13, anchor="start"))
@@ -112,7 +112,7 @@ def curve_chart(
                 scale=alt.Scale(type="log") if log else alt.Scale(zero=False),
                 axis=alt.Axis(tickCount=5, format=".3~g"),
             ),
-            color=alt.Color("run:N", scale=scale, legend=legend),
+            color=alt.Color("run:N", scale=scale, legend=None),
             strokeDash=alt.StrokeDash("run:N", scale=dashes, legend=None),
             tooltip=[
                 alt.Tooltip("run:N"),

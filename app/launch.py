@@ -25,7 +25,7 @@ from kgstore.command import INTERRUPTED
 from kgstore.current import projection_for
 from kgstore.errors import KgError
 from kgstore.recipes import Recipe
-from model.track import Run
+from model.track import BadRun, Run
 
 #: What the trainer says, in the run's folder.
 LOG = "log.txt"
@@ -47,6 +47,15 @@ class Launch:
     begun: float = field(default_factory=time.monotonic)
     process: subprocess.Popen[bytes] | None = None
     stopping: bool = False
+
+    @property
+    def spoke(self) -> bool:
+        """Whether the run speaks for itself by now: its status is of this start's process."""
+        try:
+            status = Run(current().runs / self.name).status
+        except BadRun:
+            return False
+        return self.process is not None and status.pid == self.process.pid
 
 
 _launches: dict[str, Launch] = {}
@@ -91,10 +100,11 @@ def go_on(run: Run, flags: Sequence[str] = ()) -> None:
         raise CannotTrain(f"{run.name} is being trained already.")
     launch = Launch(run.name, "The run is opened where it stopped")
     with _lock:
-        if run.name in _launches and not _launches[run.name].failure:
+        before = _launches.get(run.name)
+        if before is not None and not before.failure and not before.spoke:
             raise CannotTrain(f"{run.name} is being started already.")
         _launches[run.name] = launch
-    arguments = (launch, ["--resume", "auto", *flags])
+    arguments = (launch, ["--resume", "auto", *flags], before.process if before else None)
     threading.Thread(target=_train, args=arguments, name=f"go on with {run.name}", daemon=True).start()
 
 
@@ -162,13 +172,23 @@ def _start(launch: Launch, store: GraphStore, flags: list[str], recipes: Mapping
             return
         flags += [flag, str(projection.directory)]
     if launch.stopping:
-        forget(launch.name)
+        _end(launch)
     else:
         _train(launch, flags)
 
 
-def _train(launch: Launch, flags: list[str]) -> None:
-    """Runs the trainer and waits for its end, so that its process does not linger."""
+def _end(launch: Launch) -> None:
+    """Unless another start has taken its place."""
+    with _lock:
+        if _launches.get(launch.name) is launch:
+            del _launches[launch.name]
+
+
+def _train(launch: Launch, flags: list[str], before: subprocess.Popen[bytes] | None = None) -> None:
+    """Runs the trainer and waits for its end, so that its process does not linger; after the one `before`, which may
+    have said its last word and not be gone yet."""
+    if before is not None:
+        before.wait()
     runs = current().runs
     directory = runs / launch.name
     images = [part for each in current().images for part in ("--images", each)]
@@ -190,9 +210,8 @@ def _train(launch: Launch, flags: list[str]) -> None:
         return
     launch.stage = "Pictures, words and the network are made ready"
     code = launch.process.wait()
-    begun = (directory / "status.json").is_file()
-    if code in (0, INTERRUPTED) or launch.stopping or begun:
-        forget(launch.name)  # the run's own status says the rest
+    if code in (0, INTERRUPTED) or launch.stopping or launch.spoke:
+        _end(launch)  # the run's own status says the rest
     else:
         launch.failure = log_of(directory).rpartition("\n")[2] or f"The trainer ended with status {code}."
     if not (directory / "config.json").is_file():

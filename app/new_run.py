@@ -22,6 +22,8 @@ from model.track import Run
 
 NOTHING, ANOTHER = "nothing", "another CLIP"
 FIRST = ("steps", "batch_size", "save_every", "eval_every")
+#: The run that this session has started: it is looked at as soon as it is there.
+AWAITED = "awaited run"
 OBJECTIVE = "knowledge-clip learns from all of the graph; clip only from pictures with captions, and fast."
 RECIPE = "Which facts are learnt from: a recipe of queries/, and all says all of them."
 
@@ -93,7 +95,7 @@ def begin(name: str, flags: list[str], recipe: str, train: TrainConfig | None) -
     except KgError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
-    st.session_state["runs"] = [name, *st.session_state.get("runs", [])][:4]
+    st.session_state[AWAITED] = name
     st.rerun()
 
 

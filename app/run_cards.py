@@ -22,14 +22,8 @@ def draw_starts() -> None:
     for launch in launches():
         if launch.failure:
             draw_failure(launch)
-        elif not is_training(launch):
+        elif not launch.spoke:
             draw_start(launch)
-
-
-def is_training(launch: Launch) -> bool:
-    """Whether the run speaks for itself by now."""
-    status = status_of(launch.name)
-    return launch.process is not None and status is not None and status.pid == launch.process.pid
 
 
 def draw_start(launch: Launch) -> None:
@@ -55,7 +49,7 @@ def draw_failure(launch: Launch) -> None:
 def draw_run(run: Run, status: Status, columns: Columns, colour: str) -> None:
     """A run's state in a line or two, and buttons that stop it or go on with it."""
     launch = launch_of(run.name)
-    if launch is not None and not launch.failure and not is_training(launch):
+    if launch is not None and not launch.failure and not launch.spoke:
         return  # its start is shown
     with st.container(border=True, key=f"run-{run.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -1,8 +1,8 @@
 """A real headless Chromium and the app served as a user starts it, over either store; for all tests in a browser.
 
-    site            the app over a small graph with hostile names too, on both stores, a server each for a file of tests
-    on_embedded     a mark: this test takes `site` on the embedded store alone
-    page, narrow    a window; in the end nothing was asked of any other server and no script failed
+site            the app over a small graph with hostile names too, on both stores, a server each for a file of tests
+on_embedded     a mark: this test takes `site` on the embedded store alone
+page, narrow    a window; in the end nothing was asked of any other server and no script failed
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, ViewportSize, expect, sync_playwright
 
 from kgstore import open_store
 from tests.app_graph import fill, hostile
@@ -38,8 +38,8 @@ on_embedded = pytest.mark.parametrize("site", ["embedded"], indirect=True)
 class Site:
     """The app over a graph and a folder of runs, in a process of its own on a port that stays."""
 
-    def __init__(self, folder: Path, store: str | Path, *arguments: str) -> None:
-        self.folder, self.runs, self.store = folder, folder / "runs", str(store)
+    def __init__(self, folder: Path, store: str | Path, *arguments: str, runs: Path | None = None) -> None:
+        self.folder, self.runs, self.store = folder, runs or folder / "runs", str(store)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -74,9 +74,9 @@ class Site:
 
 
 @contextmanager
-def serving(folder: Path, store: str | Path, *arguments: str) -> Iterator[Site]:
-    """The app over a store, with runs and its log in the folder."""
-    site = Site(folder, store, *arguments)
+def serving(folder: Path, store: str | Path, *arguments: str, runs: Path | None = None) -> Iterator[Site]:
+    """The app over a store, with its log in the folder, and runs too unless they are elsewhere."""
+    site = Site(folder, store, *arguments, runs=runs)
     try:
         yield site
     finally:
@@ -141,9 +141,10 @@ def narrow(browser: Browser) -> Iterator[Page]:
 
 
 @contextmanager
-def window(browser: Browser, size: tuple[int, int]) -> Iterator[Page]:
+def window(browser: Browser, size: tuple[int, int], *, dark: bool = False) -> Iterator[Page]:
     """A window of its own; at the end, nothing was asked of any other server and no script failed."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, color_scheme="dark" if dark else "light", reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(30_000)
     asked: list[str] = []

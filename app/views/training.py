@@ -10,7 +10,7 @@ from app.curves import AXES, ZOOM, Span, colours_of, curve_chart, curve_points
 from app.escape import escape, one_line
 from app.launch import log_of
 from app.metrics import Columns, columns_of
-from app.new_run import new_run_dialog
+from app.new_run import AWAITED, new_run_dialog
 from app.run_cards import draw_run, draw_starts, moves
 from app.run_examples import draw_examples
 from app.run_tables import draw_numbers, draw_results, draw_settings
@@ -35,7 +35,7 @@ MEANINGS = {
 LOSSES, VALID, SPEED = "Losses", "Held-out facts", "Speed and memory"
 FAST = ("samples_per_second", "wait_share", "memory_mb", "lr", "broken_pictures")
 NO_BASELINE = "none"
-EVERY = "2s"
+EVERY, SELDOM = "2s", "10s"
 
 
 def draw() -> None:
@@ -46,7 +46,7 @@ def draw() -> None:
     runs = {run.name: run for run in runs_of(current().runs)}
     shown = choose(runs) if runs else []
     moving = moves(list(runs.values()))
-    st.fragment(draw_states, run_every=EVERY if moving else None)(shown, moving)
+    st.fragment(draw_states, run_every=EVERY if moving else SELDOM)(shown, list(runs), moving)
     if not runs:
         draw_empty()
     elif not shown:
@@ -71,6 +71,8 @@ def choose(runs: Mapping[str, Run]) -> list[Run]:
     if asked in runs and st.session_state.get("asked run") != asked:
         st.session_state["runs"] = [asked]
     st.session_state["asked run"] = asked
+    if st.session_state.get(AWAITED) in runs:
+        st.session_state["runs"] = [st.session_state.pop(AWAITED), *st.session_state.get("runs", [])]
     kept = [name for name in st.session_state.get("runs", list(runs)[:1]) if name in runs]
     st.session_state["runs"] = kept
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -84,8 +86,8 @@ def choose(runs: Mapping[str, Run]) -> list[Run]:
     return [runs[name] for name in dict.fromkeys([*chosen, *([pinned] if pinned in runs else [])])]
 
 
-def draw_states(runs: Sequence[Run], moving: bool) -> None:
-    """What moves: starts, and where each run stands. When the last has ended, the page is drawn once more, at rest."""
+def draw_states(runs: Sequence[Run], names: Sequence[str], moving: bool) -> None:
+    """Starts, and where each run stands. When runs came, or began or ceased to move, the whole page is drawn anew."""
     draw_starts()
     colours = colours_of([run.name for run in runs], pinned_of(runs))
     for run in runs:
@@ -93,7 +95,8 @@ def draw_states(runs: Sequence[Run], moving: bool) -> None:
             draw_run(run, run.status, columns_of(run), colours[run.name])
         except KgError as error:
             st.error(escape(str(error)), icon=":material/error:")
-    if moving and not moves(runs_of(current().runs)):
+    now = runs_of(current().runs)
+    if {run.name for run in now} != set(names) or moves(now) != moving:
         st.rerun()
 
 
