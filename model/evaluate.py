@@ -25,10 +25,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from kgstore import open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
@@ -41,7 +43,7 @@ from model.linear_probe import evaluate_linear_probe
 from model.link_prediction import both_sides
 from model.measures import evaluate_heads, evaluate_relations, evaluate_retrieval, evaluate_tails, examples
 from model.predict import Predictor, everything
-from model.results_table import COUNTS, is_percent, tables
+from model.results_table import COUNTS, is_percent, results_of, tables
 from model.scene_probes import evaluate_attribute_probe, evaluate_relation_probe
 from model.templates import HELP, SEVEN, templates_of
 from model.track import Run, write_json
@@ -49,7 +51,7 @@ from model.word_order import evaluate_word_order
 from model.world_questions import ask_names, ask_probe
 from model.zero_shot import evaluate_zero_shot
 
-__all__ = ["COUNTS", "LINKS", "PARTS", "Asked", "evaluate", "main", "results_of"]
+__all__ = ["COUNTS", "LINKS", "PARTS", "Asked", "evaluate", "main"]
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,11 @@ def evaluate(
     return figures, sentences
 
 
-def results_of(figures: Mapping[str, Figures]) -> dict[str, Any]:
-    """What results.json says of figures: `metrics`, part/name -> number, and `counts`, the names of no percents."""
-    metrics = {f"{part}/{name}": value for part, named in figures.items() for name, value in named.items()}
-    return {"metrics": metrics, "counts": [name for name in metrics if not is_percent(name)]}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     asked = Asked(args.split, args.limit, args.templates, args.classes)
+    if args.threads > 0:
+        torch.set_num_threads(args.threads)
     run, device = Run(args.run), usable_device(args.device)
     with open_store(args.store) as store:  # no longer than the projection takes: others want it too
         projection = everything(store, run.directory.parent)
@@ -154,6 +152,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--checkpoint", default="best", help="best, last or step-N (default: best)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads of torch's (default: torch's own)")
     add_images_option(parser)
     return parser.parse_args(arguments)
 

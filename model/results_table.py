@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from model.held_out import Figures
 
@@ -26,6 +27,19 @@ def tables(figures: Mapping[str, Figures], *, markdown: bool = False) -> str:
     return "\n\n".join(f"{'### ' if markdown else ''}{part}\n{_table(own, markdown)}" for part, own in figures.items())
 
 
+def results_of(figures: Mapping[str, Figures]) -> dict[str, Any]:
+    """What results.json says of figures: `metrics`, part/name -> number, and `counts`, the names of no percents."""
+    metrics = {f"{part}/{name}": value for part, named in figures.items() for name, value in named.items()}
+    return {"metrics": metrics, "counts": [name for name in metrics if not is_percent(name)]}
+
+
+def side_by_side(columns: Mapping[str, Figures], *, markdown: bool = False) -> str:
+    """A row a figure, a column a run or a baseline."""
+    names = [*dict.fromkeys(name for own in columns.values() for name in own)]
+    rows = [["", *columns], *([name, *(_told(name, own) for own in columns.values())] for name in names)]
+    return _aligned(rows, markdown)
+
+
 def _table(figures: Figures, markdown: bool) -> str:
     """Rows are what stands before the last slash of the names (nothing for a part as a whole), columns what follows."""
     prefixes = [*dict.fromkeys(name.rpartition("/")[0] for name in figures)]
@@ -36,10 +50,14 @@ def _table(figures: Figures, markdown: bool) -> str:
     for side in sides:
         names = [f"{a}/{b}" if a else b for a, b in ((head, side) if turned else (side, head) for head in heads)]
         rows.append([side or "all", *(_told(name, figures) for name in names)])
+    return _aligned(rows, markdown)
+
+
+def _aligned(rows: Sequence[Sequence[str]], markdown: bool) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths, markdown) for row in rows]
     if markdown:
-        lines.insert(1, f"| {' | '.join(['---', *['---:'] * len(heads)])} |")
+        lines.insert(1, f"| {' | '.join(['---', *['---:'] * (len(widths) - 1)])} |")
     return "\n".join(lines)
 
 
