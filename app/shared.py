@@ -46,11 +46,12 @@ def close_graph() -> None:
 
 
 def warm_up() -> None:
-    """Makes what the first search and the first page would wait for; what fails here, a page will say."""
+    """Makes what the first page, search and query would wait for; what fails here, a page will say."""
     try:
         store = graph()
         store.search("warm up", limit=1)
         store.statistics()
+        store.query("MATCH (e:Entity) RETURN e.id LIMIT 1")
     except KgError as error:
         print(f"The graph could not be prepared for searches: {error}", file=sys.stderr)
 

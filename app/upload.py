@@ -11,7 +11,8 @@ from kgstore.images import picture_of
 
 UPLOAD_MEGABYTES = 10
 ENDINGS = ("jpg", "jpeg", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm")
-SHOWN = 160
+#: Its width on the page.
+SHOWN = 120
 
 
 def uploaded_picture(key: str, label: str) -> Image.Image | None:
@@ -25,6 +26,6 @@ def uploaded_picture(key: str, label: str) -> Image.Image | None:
         st.error(escape(str(error)), icon=":material/error:")
         return None
     thumbnail = picture.copy()
-    thumbnail.thumbnail((SHOWN, SHOWN))
-    st.image(thumbnail)
+    thumbnail.thumbnail((2 * SHOWN, 2 * SHOWN))
+    st.image(thumbnail, width=SHOWN)
     return picture

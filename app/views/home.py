@@ -18,7 +18,7 @@ from app.words import Catalogue, count
 from kgstore import Entity, Statistics, Triple
 from model.track import Run
 
-PICTURES, TYPES, RUNS, PREDICTIONS = 14, 12, 5, 6
+PICTURES, TYPES, SOURCES, RUNS, PREDICTIONS = 14, 12, 6, 5, 6
 
 
 @dataclass(frozen=True)
@@ -49,30 +49,46 @@ def draw(home: Home) -> None:
         if home.pictures:
             st.subheader("Some of its pictures")
             cards("pictures", [Card(entity) for entity in home.pictures], kinds=False)
-            st.subheader("A look inside")
-            graph_panel(home.pictures[0], home.predicted, home.catalogue)
         kinds, types = st.columns(2, gap="large")
         with kinds:
             st.subheader("Entities by kind")
             bars("kinds", [(kind, kind, n, KIND_COLOURS[kind]) for kind, n in held.kinds.items()], go_kind)
-            draw_runs(home.runs)
+            st.subheader("Entities by source")
+            draw_sources(held)
         with types:
             st.subheader("Relations by type")
             shown = list(held.types.items())[:TYPES]
             bars("types", [(type_, home.catalogue.text(type_), n, "") for type_, n in shown], go_type)
             if len(held.types) > TYPES:
                 st.caption(f"and {count(len(held.types) - TYPES, 'more type')}.")
+        draw_runs(home.runs)
+        if home.pictures:
+            st.subheader("A look inside")
+            graph_panel(home.pictures[0], home.predicted, home.catalogue)
 
 
 def draw_counts(held: Statistics) -> None:
-    columns = st.columns(4)
-    columns[0].metric("Entities", f"{held.entities:,}", border=True)
-    columns[1].metric("Relations", f"{held.triples:,}", border=True)
-    columns[2].metric("Relation types", f"{len(held.types):,}", border=True)
-    columns[3].metric("Predictions waiting", f"{held.waiting:,}", border=True)
+    counts = {
+        "Entities": held.entities,
+        "Relations": held.triples,
+        "Relation types": len(held.types),
+        "Predictions waiting": held.waiting,
+    }
+    with st.container(horizontal=True):
+        for label, many in counts.items():
+            st.metric(label, f"{many:,}", border=True, width=180)
     if held.waiting:
         waiting = f"Review {count(held.waiting, 'prediction')} that wait" + ("s" if held.waiting == 1 else "")
         st.page_link("views/review.py", label=waiting, icon=":material/fact_check:")
+
+
+def draw_sources(held: Statistics) -> None:
+    if not held.sources:
+        st.caption("No entity says which source it is from.")
+    shown = list(held.sources.items())[:SOURCES]
+    bars("sources", [(source, source, n, "") for source, n in shown], go_source)
+    if len(held.sources) > SOURCES:
+        st.caption(f"and {count(len(held.sources) - SOURCES, 'more source')}.")
 
 
 def draw_empty() -> None:
@@ -98,6 +114,10 @@ def draw_runs(runs: list[Run]) -> None:
 
 def go_kind(kind: str) -> None:
     st.switch_page("views/search.py", query_params={"kind": kind})
+
+
+def go_source(source: str) -> None:
+    st.switch_page("views/search.py", query_params={"source": source})
 
 
 def go_type(type_: str) -> None:
