@@ -31,8 +31,8 @@ class HeldOutSampler(Sampler):
     """
 
     def __init__(self, projection: Projection, config: TrainConfig) -> None:
-        of_split = int((projection.split == SPLITS.index("valid")).sum())
-        size = min(config.batch_size, of_split)
+        self.available = int((projection.split == SPLITS.index("valid")).sum())
+        size = min(config.batch_size, self.available)
         super().__init__(
             projection, batch_size=size, fanout=config.fanout, by_weight=config.by_weight, seed=config.seed
         )
@@ -56,7 +56,7 @@ class HeldOutBatches:
 
     def __init__(self, views: Views, config: TrainConfig, relations: Sequence[str]) -> None:
         self.views, self.sampler = views, HeldOutSampler(views.projection, config)
-        self.count = max(1, config.eval_samples // self.sampler.batch_size)
+        self.count = max(1, min(config.eval_samples, self.sampler.available) // self.sampler.batch_size)
         classes = {name: number for number, name in enumerate(relations)}
         names = [relation.name for relation in views.projection.relations]
         self._classes = torch.tensor([classes.get(name, _NO_CLASS) for name in names])
