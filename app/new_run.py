@@ -66,7 +66,8 @@ def new_run_dialog() -> None:
     left, right = st.columns(2)
     with left:
         objective = st.selectbox("Objective", objectives(), key="new objective", help=OBJECTIVE)
-        name = st.text_input("Name", suggested_name(objective), key=f"new name {objective}", max_chars=100).strip()
+        suggested = suggested_name(objective)
+        name = st.text_input("Name", key="new name", placeholder=suggested, max_chars=100).strip() or suggested
         if taken := name_problem(name):
             st.markdown(f":red[{escape(taken)}]")
     with right:

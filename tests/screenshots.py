@@ -20,6 +20,7 @@ from playwright.sync_api import Page
 
 from kgstore import open_store
 from model.predict import main as predict
+from model.track import list_runs
 from tests.browsing import WIDE, chromium, serving, settle, visit, window
 from tests.trained_world import trained_world
 
@@ -60,8 +61,10 @@ def small_demo(folder: Path) -> Path:
 def addresses_of(demo: Path) -> Mapping[str, str]:
     """What is shown: by the name of its picture, the page with something on it."""
     with open_store(demo / "graph.db") as store:
-        head = next((triple.head for triple in store.predictions(limit=1)), "")
-        head = head or store.pictures(1, ["image", "region"])[0].id
+        proposed = {entity.id: entity for entity in store.entities([each.head for each in store.predictions()])}
+        shown = [entity.id for entity in proposed.values() if entity.images] or [store.pictures(1, ["image"])[0].id]
+    head = shown[0]
+    runs = [("run", run.name) for run in list_runs(demo / "runs") if run.status.state == "finished"][:2]
     meaning = {"mode": "By meaning", "q": "a crimson blick"}
     return {
         "home": "/",
@@ -70,7 +73,7 @@ def addresses_of(demo: Path) -> Mapping[str, str]:
         "entity": f"/entity?{urlencode({'id': head})}",
         "graph": f"/graph?{urlencode({'seeds': head})}",
         "review": "/review",
-        "training": "/training",
+        "training": f"/training?{urlencode(runs)}",
         "query": "/query",
     }
 

@@ -64,13 +64,13 @@ def draw_empty() -> None:
 
 
 def choose(runs: Mapping[str, Run]) -> list[Run]:
-    """The runs that are looked at: the one that the address names, else the newest, and others added to it."""
-    asked = st.query_params.get("run", "")
-    if asked and asked not in runs:
-        st.warning(f"There is no run {escape(asked)} in {escape(str(current().runs))}; these are there.")
-    if asked in runs and st.session_state.get("asked run") != asked:
-        st.session_state["runs"] = [asked]
-    st.session_state["asked run"] = asked
+    """The runs that are looked at: those that the address names, `run=` each, else the newest; and a baseline."""
+    asked = st.query_params.get_all("run")
+    if gone := [name for name in asked if name not in runs]:
+        st.warning(f"There is no run {escape(', '.join(gone))} in {escape(str(current().runs))}; these are there.")
+    if asked and st.session_state.get("asked runs") != asked:
+        st.session_state["runs"] = [name for name in asked if name in runs] or list(runs)[:1]
+    st.session_state["asked runs"] = asked
     if st.session_state.get(AWAITED) in runs:
         st.session_state["runs"] = [st.session_state.pop(AWAITED), *st.session_state.get("runs", [])]
     kept = [name for name in st.session_state.get("runs", list(runs)[:1]) if name in runs]
