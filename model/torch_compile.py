@@ -5,7 +5,7 @@ from __future__ import annotations
 from model.knowledge_clip import KnowledgeClip
 
 
-def compile_layers(model: KnowledgeClip) -> None:
+def compile_layers(model: KnowledgeClip, backend: str = "inductor") -> None:
     """Compiles each Transformer layer in place: parameters keep their names, and one layer's code serves all like it.
 
     A layer and not the whole network: batches differ in their numbers of pictures, texts and edges from step to step,
@@ -16,4 +16,4 @@ def compile_layers(model: KnowledgeClip) -> None:
     if model.fused:
         layers += model.fusion.layers
     for layer in layers:
-        layer.compile(dynamic=True)
+        layer.compile(dynamic=True, backend=backend)

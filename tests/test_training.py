@@ -23,8 +23,10 @@ from model.config import BadConfig, ModelConfig, TrainConfig, add_flags, from_fl
 from model.prepare import open_job
 from model.sampler import BadSampling
 from model.schedule import make_optimizer, rate_factor
+from model.selection import Selection
 from model.track import BadRun, Run, RunWriter
-from model.train import arguments, main, train
+from model.train import main, train
+from model.train_flags import arguments
 from tests.coloured_graph import coloured_graph
 from tests.training_batches import tiny_clip, tiny_network
 
@@ -138,9 +140,7 @@ def test_going_on_ends_equal_to_not_having_stopped(graph: Path, clip_run: Path, 
         RunWriter(job.directory).begin(job.config.steps, job.step) as run,
     ):
         looks = iter(range(100))
-        done = train(
-            job.model, job.optimizer, job.teacher, job.stream, job.config, run, stopping=lambda: next(looks) >= 6
-        )
+        done = train(job, run, Selection("loss", 0), stopping=lambda: next(looks) >= 6)
         run.say(state="stopped")
     assert done == 7
     torch.manual_seed(12345)  # whatever this process drew meanwhile
@@ -175,18 +175,6 @@ def test_ctrl_c_ends_with_a_checkpoint_and_a_sentence(graph: Path, tmp_path: Pat
     assert f"Stopped at step {step}, saved in {run}/checkpoints/step-{step}. Go on with --resume auto." in stderr
     assert Run(run).status.state == "stopped"
     assert load_run(run).checkpoint == f"step-{step}"
-
-
-def test_a_run_that_was_killed_goes_on_and_holds_every_step_once(graph: Path, tmp_path: Path) -> None:
-    flags = ("--objective", "clip", "--steps", "40", "--batch-size", "6", "--save-every", "8", "--resume", "auto")
-    call(graph, tmp_path, "whole", *flags)
-    process = subprocess.Popen(command(graph, tmp_path, "killed", *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    wait_for_steps(tmp_path / "killed", process, 10)
-    process.kill()
-    process.communicate()
-    call(graph, tmp_path, "killed", *flags)
-    assert steps_of(tmp_path / "killed") == list(range(1, 41))
-    same_files(tmp_path / "whole" / "checkpoints" / "step-40", tmp_path / "killed" / "checkpoints" / "step-40")
 
 
 def test_a_finished_run_is_left_as_it_is(graph: Path, clip_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
