@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 from urllib.parse import urlencode
@@ -45,15 +45,21 @@ class Group:
     more: str = ""
 
 
-def cards(key: str, groups: Sequence[Group] | Iterable[Card], layout: Layout = "gallery", kinds: bool = True) -> None:
-    """Draws the cards; a click opens the entity's page. without `kinds` the kind is not said."""
+def cards(
+    key: str,
+    groups: Sequence[Group] | Iterable[Card],
+    layout: Layout = "gallery",
+    kinds: bool = True,
+    take: Callable[[str], None] | None = None,
+) -> None:
+    """Draws the cards; a click opens the entity's page or calls `take`. Without `kinds` the kind is not said."""
     listed = list(groups)
     grouped = [group for group in listed if isinstance(group, Group)]
     grouped = grouped or [Group([card for card in listed if isinstance(card, Card)])]
     data = {"layout": layout, "groups": [_group(group, layout, kinds) for group in grouped]}
     result = _mount(key=key, data=data, on_open_change=no_callback)
     if result.get("open"):
-        open_entity(result["open"])
+        (take or open_entity)(result["open"])
 
 
 def open_entity(id: str) -> NoReturn:

@@ -21,16 +21,19 @@ from kgstore import Entity, Triple
 from kgstore.errors import KgError
 
 PICTURE_WIDTH = 160
+#: Among more edges their names only hide each other; the legend and the titles tell them.
+MOST_EDGE_LABELS = 70
 COLUMNS = ("head", "head_name", "relation", "type", "tail", "tail_name", "origin", "weight", "score", "run", "when")
 MORE_COLUMNS = ("decision", "sources", "text")
 #: Nothing is fetched and no script runs but those of the file itself, told by their digests.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {scripts}"
 OPTIONS = {
+    "nodes": {"widthConstraint": {"maximum": 120}},
     "interaction": {"hover": True, "tooltipDelay": 200},
     "edges": {"arrows": {"to": {"enabled": True, "scaleFactor": 0.5}}},
     "physics": {
         "solver": "forceAtlas2Based",
-        "forceAtlas2Based": {"gravitationalConstant": -90, "springLength": 125, "avoidOverlap": 0.6},
+        "forceAtlas2Based": {"gravitationalConstant": -160, "springLength": 170, "avoidOverlap": 1},
         "stabilization": {"iterations": 250},
         "minVelocity": 2,
     },
@@ -85,10 +88,11 @@ def as_page(shown: Neighbourhood, catalogue: Catalogue) -> bytes:
     network = Network(height="88vh", width="100%", directed=True, cdn_resources="in_line")
     for entity in entities:
         network.add_node(entity.id, **_node(entity))
+    few = len(triples) <= MOST_EDGE_LABELS
     for triple, bend in zip(triples, bends(triples), strict=True):
         look = _edge(triple, catalogue, type_colour(triple.type, shown))
         smooth = {"enabled": bend > 0, "type": "curvedCW", "roundness": bend}
-        network.add_edge(triple.head, triple.tail, smooth=smooth, **look)
+        network.add_edge(triple.head, triple.tail, smooth=smooth, **(look if few else {**look, "label": ""}))
     network.set_options(json.dumps(OPTIONS))
     title = ", ".join(shorten(shown.called(id), LABEL_LENGTH) for id in shown.seeds[:3])
     return standalone(network.generate_html(), f"Graph: {title}", _legend(shown, catalogue)).encode()

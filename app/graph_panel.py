@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NoReturn
-from urllib.parse import unquote, urlencode
 
 import streamlit as st
 
 from app.cards import open_entity
 from app.decisions import decision_buttons
 from app.escape import escape
+from app.graph_address import address_text
 from app.graph_expand import draw_expand
 from app.graph_tools import draw_tools
 from app.graph_view import edge_id, graph_view
@@ -21,7 +20,6 @@ from app.words import Catalogue, name_of, score_text, since
 from kgstore import Entity, Triple
 
 KEY = "graph"
-GRAPH_PAGE = "views/graph.py"
 
 
 def graph_panel(entity: Entity, predicted: Collection[Triple], catalogue: Catalogue) -> None:
@@ -50,25 +48,6 @@ def view_of(name: str, seeds: Sequence[str]) -> Neighbourhood:
     return views.setdefault(name, Neighbourhood(name, tuple(seeds)))
 
 
-def graph_address(ids: Sequence[str]) -> str:
-    """The shareable address of a graph that begins with these entities."""
-    return f"/graph?{urlencode({'seeds': address_text(ids)})}"
-
-
-def open_graph(ids: Sequence[str]) -> NoReturn:
-    """Goes to the graph of these entities; Back comes back."""
-    st.switch_page(GRAPH_PAGE, query_params={"seeds": address_text(ids)})
-
-
-def address_text(ids: Sequence[str]) -> str:
-    """Ids in one parameter: commas part them, so those within an id are written %2C."""
-    return ",".join(id.replace("%", "%25").replace(",", "%2C") for id in ids)
-
-
-def ids_of(text: str) -> list[str]:
-    return list(dict.fromkeys(unquote(part) for part in text.split(",") if part))
-
-
 @st.fragment
 def draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str = KEY, wide: bool = False) -> None:
     """The graph, its tools and the panel of what was clicked; expanding redraws only this part. A `wide` one has its
@@ -88,7 +67,7 @@ def draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str = KEY, wide:
 
     picture, panel = st.columns([5, 2], gap="medium") if wide else (st.container(), st.container())
     with picture:
-        draw_tools(shown, catalogue, key)
+        draw_tools(shown, catalogue, key, elsewhere=not wide)
         graph_view(key, shown, catalogue, select, act, filter_, "clamp(340px, 62vh, 760px)" if wide else "500px")
     with panel, st.container(border=True, key=f"panel-{key}" if key != KEY else "panel"):
         if shown.message:

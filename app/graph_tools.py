@@ -5,15 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from app.escape import escape, one_line
+from app.graph_address import open_graph
 from app.graph_export import as_csv, as_json, as_page
 from app.neighbourhood import Neighbourhood
 from app.shared import graph
 from app.words import Catalogue
 
 LONGEST = 6
+#: As many as an address holds.
+MOST_SEEDS = 50
 
 
-def draw_tools(shown: Neighbourhood, catalogue: Catalogue, key: str) -> None:
+def draw_tools(shown: Neighbourhood, catalogue: Catalogue, key: str, elsewhere: bool) -> None:
+    """In a row; `elsewhere` is a graph that stands on another page than its own."""
     with st.container(horizontal=True, gap="small"):
         # A key of its own for every step: it closes when a path is found, which it would hide.
         with st.popover("Path", icon=":material/route:", key=f"path-{key}-{len(shown.past)}"):
@@ -34,6 +38,9 @@ def draw_tools(shown: Neighbourhood, catalogue: Catalogue, key: str) -> None:
             )
         with st.popover("Export", icon=":material/download:"):
             draw_export(shown, catalogue, key)
+        own = elsewhere and len(shown.seeds) <= MOST_SEEDS
+        if own and st.button("Own page", key=f"own-page-{key}", icon=":material/open_in_full:", help="With more room"):
+            open_graph(shown.seeds)
 
 
 def draw_path(shown: Neighbourhood, key: str) -> None:

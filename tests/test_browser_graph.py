@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Download, Page, expect
 
 from tests.app_graph import HOSTILE, PICTURES
-from tests.browsing import Site, assert_drawn, double_click_node, graph_of, on_embedded, settle, visit
+from tests.browsing import Site, assert_drawn, card, double_click_node, graph_of, on_embedded, settle, visit
 
 LAST = f"t:picture/{PICTURES - 1}"
 
@@ -142,7 +142,9 @@ def test_hostile_names_are_inert_in_the_view_and_in_every_file(
     box = page.get_by_placeholder("typo is forgiven")
     box.fill("alert bold")
     box.press("Enter")
-    page.get_by_role("button", name="alert(1)").first.click()
+    expect(page.get_by_text("best first")).to_be_visible()
+    settle(page)
+    card(page, f"h:0/{HOSTILE[0][:20]}").click()
     page.wait_for_function("() => globalThis.knowledgeClipGraph?.views.size === 1")
     graph = page.evaluate("() => [...globalThis.knowledgeClipGraph.views.keys()][0]")
     await_nodes(page, graph, len(HOSTILE))

@@ -5,6 +5,8 @@ const SETTLE_MS = 1200;
 const ARRANGE_MS = 2000;
 const SECOND_CLICK_MS = 300;
 const HOVER_MS = 110;
+const MOST_SCALE = 1.5;
+const MARGIN = { x: 110, y: 50 };
 
 // Where nodes were, by graph and arrangement: a page that was left and is opened again shows the same picture, and so
 // does a step that is undone. Also what tests read.
@@ -33,6 +35,7 @@ class View {
     this.hovered = {};
     this.selected = {};
     root.querySelector(".tools").onclick = (event) => this.press(event.target.dataset.do);
+    this.canvas.onmouseleave = () => this.hover({});
     this.canvas.onkeydown = (event) => this.key(event);
     this.resizes = new ResizeObserver(() => this.resized());
     this.resizes.observe(this.canvas);
@@ -192,12 +195,15 @@ class View {
 
   // With room for the names at the edge, which vis does not count.
   fit(duration = 0) {
-    if (!this.network) return;
-    const before = { scale: this.network.getScale(), position: this.network.getViewPosition() };
-    this.network.fit({ maxZoomLevel: 1.6 });
-    const after = { scale: this.network.getScale() * 0.86, position: this.network.getViewPosition() };
-    if (duration) this.network.moveTo(before);
-    this.network.moveTo({ ...after, animation: duration ? { duration, easingFunction: "easeInOutQuad" } : false });
+    const shown = this.data.nodes.filter((node) => !node.off).map((node) => node.id);
+    const places = Object.values(this.network?.getPositions(shown) ?? {});
+    if (!places.length) return;
+    const [left, right] = [Math.min(...places.map((at) => at.x)), Math.max(...places.map((at) => at.x))];
+    const [top, bottom] = [Math.min(...places.map((at) => at.y)), Math.max(...places.map((at) => at.y))];
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const scale = Math.min(MOST_SCALE, Math.max(width - MARGIN.x, 80) / (right - left + 60), Math.max(height - MARGIN.y, 80) / (bottom - top + 60));
+    this.network.moveTo({ scale, position: { x: (left + right) / 2, y: (top + bottom) / 2 },
+      animation: duration ? { duration, easingFunction: "easeInOutQuad" } : false });
   }
 
   // What stands out of the rest: what the mouse is at, else what is selected, else the path.

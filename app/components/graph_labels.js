@@ -3,7 +3,7 @@
 const LABEL_SIZE = 12.5;
 const EDGE_LABEL_SIZE = 11;
 const LINE_HEIGHT = 1.2;
-const LINE_WIDTH = 132;
+const LINE_WIDTH = 120;
 const MOST_EDGE_LABELS = 70;
 const SMALLEST_SCALE_FOR_EDGES = 0.45;
 
@@ -152,12 +152,13 @@ class Labels {
   }
 }
 
+// Too long for one line: two, as equal as the words allow.
 function wrapped(ctx, words, most) {
   if (ctx.measureText(words).width <= most || !words.includes(" ")) return [words];
   const parts = words.split(" ");
-  let first = parts.shift();
-  while (parts.length && ctx.measureText(`${first} ${parts[0]}`).width <= most) first += ` ${parts.shift()}`;
-  return parts.length ? [first, parts.join(" ")] : [first];
+  const ways = parts.slice(1).map((_, at) => [parts.slice(0, at + 1).join(" "), parts.slice(at + 1).join(" ")]);
+  const width = (lines) => Math.max(...lines.map((line) => ctx.measureText(line).width));
+  return ways.reduce((best, way) => (width(way) < width(best) ? way : best));
 }
 
 function text(ctx, line, x, y) {

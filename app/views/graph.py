@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.cards import Card, cards
 from app.escape import escape, one_line
-from app.graph_panel import address_text, draw_graph, ids_of, view_of
+from app.graph_address import address_text, ids_of
+from app.graph_panel import draw_graph, view_of
 from app.shared import graph
-from app.words import Catalogue, count, line_of_text, name_of
-from kgstore import Entity
+from app.words import Catalogue, count
 
-HITS, SOME = 8, 6
+HITS, SOME = 8, 12
 SEEDS, LAST = "seeds", "last graph"
 
 
@@ -42,51 +43,47 @@ def choose() -> None:
     st.title("Graph")
     st.caption("Find an entity to begin with. A double click then brings what is around it; the address can be shared.")
     draw_search("begin")
-    if not st.session_state.get("find-begin", "").strip():
-        some = graph().pictures(SOME)
-        if some:
-            st.caption("Or begin with one of these:")
-            draw_choice(some, "some")
-        elif not graph().statistics().entities:
-            st.info("The graph is empty; Home says which command fills it.", icon=":material/info:")
 
 
 def draw_search(key: str) -> None:
-    """A box for a name, and what it finds as buttons."""
+    """A box for a name, and what it finds; a click takes it."""
     text = st.text_input(
         "Name or text",
-        key=f"find-{key}",
+        key=f"find-{key}-{st.query_params.get(SEEDS, '')}",
         placeholder="a name, a word of a caption; a typo is forgiven",
         label_visibility="collapsed",
         max_chars=500,
     ).strip()
-    if not text:
-        return
-    with st.spinner("Searching …"):
-        hits = [hit.entity for hit in graph().search(text, limit=HITS)]
-    st.caption(f"{count(len(hits), 'result')}, best first." if hits else "Nothing is called or described like that.")
-    draw_choice(hits, key)
+    if text:
+        with st.spinner("Searching …"):
+            hits = [hit.entity for hit in graph().search(text, limit=HITS)]
+        st.caption(
+            f"{count(len(hits), 'result')}, best first." if hits else "Nothing is called or described like that."
+        )
+        cards(f"hits-{key}", [Card(entity) for entity in hits], layout="rows", take=take)
+    elif key == "begin":
+        draw_some()
 
 
-def draw_choice(entities: list[Entity], key: str) -> None:
-    for entity in entities:
-        text = line_of_text(entity, 60)
-        label = " · ".join(part for part in (f"**{escape(name_of(entity)[:60])}**", entity.kind, escape(text)) if part)
-        st.button(label, key=f"{key}-{entity.id}", on_click=take, args=(entity.id,), type="tertiary")
+def draw_some() -> None:
+    some = graph().pictures(SOME)
+    if some:
+        st.caption("Or begin with one of these:")
+        cards("some", [Card(entity) for entity in some], take=take)
+    elif not graph().statistics().entities:
+        st.info("The graph is empty; Home says which command fills it.", icon=":material/info:")
 
 
 def take(id: str) -> None:
     """Begins a view with the entity, or adds it to the one that is shown; the address says so."""
     text = st.query_params.get(SEEDS, "")
-    if not text:
-        st.query_params[SEEDS] = address_text([id])
-        return
-    shown = view_of(text, ids_of(text))
-    shown.add(graph(), id)
-    st.session_state["find-add"] = ""
     seeds = address_text(list(dict.fromkeys((*ids_of(text), id))))
-    st.session_state["neighbourhoods"][seeds] = shown
+    if text:
+        shown = view_of(text, ids_of(text))
+        shown.add(graph(), id)
+        st.session_state["neighbourhoods"][seeds] = shown
     st.query_params[SEEDS] = seeds
+    st.rerun()
 
 
 def start_over() -> None:
