@@ -7,6 +7,8 @@ from html import escape
 
 import streamlit as st
 
+from app.pictures import picture_url
+
 _STYLE = "max-width:100%;border-radius:0.5rem;display:block;object-fit:contain;width:{side}px;max-height:{side}px"
 
 
@@ -17,3 +19,14 @@ def picture_strip(addresses: Iterable[str], side: int = 160) -> None:
         for address in addresses
     )
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:0.5rem">{images}</div>')
+
+
+def reference_strip(references: Iterable[str], side: int = 160) -> None:
+    """Pictures by their references; a region comes as its crop and, beside it, as a box in the whole picture."""
+    width = 320 if side > 80 else 160
+    addresses = []
+    for reference in references:
+        addresses.append(picture_url(reference, width))
+        if "#xywh=" in reference:
+            addresses.append(picture_url(reference, width, "box"))
+    picture_strip(addresses, side)

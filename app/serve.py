@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from app.decision_csv import DECISIONS_ROUTE
 from app.headers import SecurityHeaders
 from app.login import PasswordGate
 from app.pictures import IMAGE_ROUTE
@@ -36,7 +37,7 @@ def build(settings: Settings, address: str) -> st.App:
 
     return st.App(
         MAIN,
-        routes=[VIS_NETWORK_ROUTE, IMAGE_ROUTE],
+        routes=[VIS_NETWORK_ROUTE, IMAGE_ROUTE, DECISIONS_ROUTE],
         middleware=[
             Middleware(SecurityHeaders, hosts=settings.hosts),
             Middleware(PasswordGate, password=settings.password),

@@ -51,7 +51,7 @@ def test_relations_come_in_any_order_each_once_and_what_lacks_the_value_last(sto
         known = [value for value in values if value is not None]
         assert values[: len(known)] == known
         largest_first = order in LARGEST_FIRST if descending is None else descending
-        assert known == sorted(known, reverse=largest_first), order  # type: ignore[type-var]
+        assert known == sorted(known, reverse=largest_first), order
 
 
 def test_a_page_beginning_anywhere_is_a_part_of_the_whole(store: GraphStore) -> None:

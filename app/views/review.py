@@ -1,130 +1,106 @@
-"""Review: the queue of predicted relations, one at a time, best first."""
+"""Review: the queue of predicted relations, one at a time or as a table, by key and button, for several at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
-from app.cards import ENTITY_PAGE
-from app.decisions import LAST, decide, decision_buttons, show_decision_error
-from app.escape import escape, one_line
-from app.picture_strip import picture_strip
-from app.pictures import picture_url
+from app.address import from_address, to_address
+from app.decision_csv import decisions_address
+from app.decisions import decide, decided_steps, show_decision_error, undo
+from app.desk import desk, session
+from app.escape import one_line
+from app.keys import keys
+from app.review_card import draw_card
+from app.review_filter import chosen_filter, draw_filter
+from app.review_queue import ReviewQueue, review_queue
+from app.review_table import draw_review_table
+from app.reviewer import draw_reviewer
 from app.shared import graph
-from app.words import Catalogue, name_of, names, score_text, since
-from kgstore import Entity, Statistics, Triple, TripleKey
+from app.words import Catalogue, count, names
 
-QUEUE = 200
-NEXT = 8
-PICTURE_SIDE = 170
+ONE, TABLE = "One at a time", "Table"
 
 
-@dataclass(frozen=True)
-class ReviewPage:
-    statistics: Statistics
-    queue: list[Triple]
-    entities: dict[str, Entity]
-    catalogue: Catalogue
-
-
-def fetch(type_: str, run: str) -> ReviewPage:
-    store = graph()
-    queue = store.predictions(types=[type_] if type_ else (), run=run, limit=QUEUE)
-    skipped: set[TripleKey] = st.session_state.setdefault("skipped", set())
-    queue.sort(key=lambda triple: triple.key in skipped)
-    ends = dict.fromkeys(end for triple in queue[:NEXT] for end in (triple.head, triple.tail))
-    return ReviewPage(store.statistics(), queue, dict(names(store.entities(list(ends)))), Catalogue(store))
-
-
-def draw(page: ReviewPage) -> None:
+def draw() -> None:
+    catalogue, queue = Catalogue(graph()), review_queue()
+    queue.bring_up_to(graph(), chosen_filter())
+    draw_top(queue)
+    draw_filter(queue.waiting_by("type"), queue.waiting_by("run"), catalogue)
     show_decision_error()
-    draw_progress(page.statistics)
-    draw_undo()
-    if not page.queue:
-        draw_done(page.statistics)
-        return
-    draw_candidate(page.queue[0], page)
-    if page.queue[1:]:
-        st.subheader("Next")
-        st.dataframe(
-            [
-                {
-                    "head": one_line(name_of(page.entities[triple.head])),
-                    "relation": page.catalogue.of(triple),
-                    "tail": one_line(name_of(page.entities[triple.tail])),
-                    "score": triple.score,
-                    "run": triple.run,
-                }
-                for triple in page.queue[1:NEXT]
-            ],
-            column_config={"score": st.column_config.NumberColumn(format="%.2f")},
-            hide_index=True,
+    draw_progress(queue)
+    if st.session_state["review view"] == TABLE:
+        draw_review_table(queue, catalogue)
+    else:
+        draw_next(queue, catalogue)
+
+
+def draw_top(queue: ReviewQueue) -> None:
+    title, how, who = st.columns([3, 3, 2], gap="medium", vertical_alignment="bottom")
+    with title:
+        st.title("Review", anchor=False)
+    with how, st.container(horizontal=True, vertical_alignment="center"):
+        from_address("view", "review view", [ONE, TABLE], ONE)
+        st.segmented_control(
+            "How",
+            [ONE, TABLE],
+            key="review view",
+            required=True,
+            on_change=to_address,
+            args=("view", "review view", "page"),
+            kwargs={"default": ONE},
+            label_visibility="collapsed",
         )
+        run = queue.chosen.run
+        st.link_button(
+            "CSV",
+            decisions_address(run),
+            icon=":material/download:",
+            help=f"All decisions {'about run ' + one_line(run) if run else 'there are'}, with who made them and when",
+        )
+    with who:
+        draw_reviewer()
 
 
-def draw_progress(held: Statistics) -> None:
-    decided = held.accepted + held.rejected
-    total = decided + held.waiting
-    if total:
-        words = f"{decided:,} of {total:,} decided: {held.accepted:,} accepted, {held.rejected:,} rejected"
-        st.progress(decided / total, text=words)
+def draw_progress(queue: ReviewQueue) -> None:
+    accepted, rejected, waiting = queue.total("accepted"), queue.total("rejected"), queue.total("")
+    if total := accepted + rejected + waiting:
+        done = accepted + rejected
+        words = f"{done:,} of {total:,} decided: {accepted:,} accepted, {rejected:,} rejected"
+        others = desk().others(session())
+        beside = f" · {count(others, 'other reviewer')} at work" if others else ""
+        st.progress(done / total, text=words + beside)
 
 
-def draw_undo() -> None:
-    last: TripleKey | None = st.session_state.get(LAST)
-    if last is not None:
-        st.button("Undo the last decision", key="undo-last", icon=":material/undo:", on_click=decide, args=(last, ""))
+def draw_next(queue: ReviewQueue, catalogue: Catalogue) -> None:
+    """The prediction that this session looks at, with keys and buttons."""
+    triple = desk().take(session(), queue.waiting, queue.read_at or 0.0, tuple(queue.skipped))
+    does: dict[str, Callable[[], None]] = {"u": undo} if decided_steps() else {}
+    if triple is None:
+        draw_done(queue)
+        if does:
+            st.button("Undo the last decision", key="undo-last", icon=":material/undo:", on_click=undo)
+    else:
+        entities = names(graph().entities([triple.head, triple.tail]))
+        does |= {
+            "a": partial(decide, [triple], "accepted"),
+            "r": partial(decide, [triple], "rejected"),
+            "s": partial(queue.skip, triple.key),
+        }
+        draw_card(triple, entities, catalogue, does)
+        if triple.key in queue.skipped:
+            st.caption("All others are decided; you skipped this one before.")
+    keys("review keys", does, "" if triple is None else "\n".join(triple.key))
 
 
-def draw_done(held: Statistics) -> None:
-    if held.accepted + held.rejected:
-        st.success("Nothing waits here. What was decided stands at its entities, where it can be undone.")
+def draw_done(queue: ReviewQueue) -> None:
+    if queue.total("accepted", "rejected"):
+        st.success("Nothing waits here. What was decided stands in the table, where it can be undone.")
     else:
         st.info("No prediction waits. A trained run proposes some:", icon=":material/info:")
         st.code("python -m model.predict --run RUN --store URI --head ID --relation TYPE --write", language=None)
 
 
-def draw_candidate(triple: Triple, page: ReviewPage) -> None:
-    with st.container(border=True, key="candidate"):
-        left, middle, right = st.columns([3, 2, 3], gap="medium")
-        with left:
-            draw_end(page.entities[triple.head])
-        with middle, st.container(height=PICTURE_SIDE, border=False, vertical_alignment="center"):
-            st.subheader(f"{escape(page.catalogue.of(triple))} →", anchor=False, text_alignment="center")
-            details = (f"score {score_text(triple.score)}", f"run {triple.run}", since(triple.when))
-            st.caption(escape(" · ".join(details)), text_alignment="center")
-        with right:
-            draw_end(page.entities[triple.tail])
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            decision_buttons(triple, "review")
-            st.button("Skip", key="skip", icon=":material/skip_next:", on_click=skip, args=(triple.key,))
-
-
-def draw_end(entity: Entity) -> None:
-    """One end of the relation: its picture, its name as a link, its texts."""
-    if entity.images:
-        picture_strip([picture_url(entity.images[0], 320)], side=PICTURE_SIDE)
-    st.page_link(ENTITY_PAGE, label=f"**{escape(name_of(entity))}**", query_params={"id": entity.id})
-    st.caption(entity.kind)
-    for text in entity.texts[:3]:
-        if one_line(text) != name_of(entity):
-            st.text(text[:400])
-
-
-def skip(key: TripleKey) -> None:
-    """Puts the prediction at the end of this session's queue."""
-    st.session_state["skipped"].add(key)
-
-
-st.title("Review")
-catalogue = Catalogue(graph())
-with st.container(horizontal=True):
-    waiting = graph().predictions(limit=QUEUE)
-    types = sorted({triple.type for triple in waiting})
-    runs = sorted({triple.run for triple in waiting})
-    chosen_type = st.selectbox(
-        "Relation", ["", *types], key="type", format_func=lambda t: catalogue.text(t) if t else "all"
-    )
-    chosen_run = st.selectbox("Run", ["", *runs], key="run", format_func=lambda run: one_line(run) or "all")
-draw(fetch(chosen_type, chosen_run))
+draw()
