@@ -81,11 +81,10 @@ def curve_points(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"run": [], "x": [], "value": []})
 
 
-def colours_of(runs: Sequence[str], baseline: str = "") -> dict[str, str]:
-    """A colour for each run, in their order; the baseline's is grey."""
-    others = [run for run in runs if run != baseline]
-    colours = {run: CURVES[number % len(CURVES)] for number, run in enumerate(others)}
-    return colours | ({baseline: BASELINE} if baseline else {})
+def colours_of(runs: Sequence[str], seen: list[str], baseline: str = "") -> dict[str, str]:
+    """A colour for each run, the same as long as `seen` is kept, to which it adds; the baseline's is grey."""
+    seen.extend(run for run in runs if run not in seen)
+    return {run: BASELINE if run == baseline else CURVES[seen.index(run) % len(CURVES)] for run in runs}
 
 
 def curve_chart(

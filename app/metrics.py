@@ -16,6 +16,10 @@ from model.track import BadRun, Run
 #: So many bytes before the place to read on at must be what they were: a resumed run has written them anew.
 REMEMBERED = 256
 
+#: What metrics are drawn against, and those that are read first.
+ALONG = ("step", "seconds")
+FIRST = ("loss", "e2e", "e2r", "g2e", "kd", "clip")
+
 Columns = Mapping[str, np.ndarray]
 
 
@@ -72,6 +76,12 @@ def last_of(columns: Columns) -> dict[str, float]:
         if len(known):
             found[name] = float(known[-1])
     return found
+
+
+def names_in_order(metrics: Mapping[str, Columns]) -> list[str]:
+    """All metrics of these runs that are not 0 throughout, the loss and its terms first, the others as they came."""
+    names = dict.fromkeys(name for columns in metrics.values() for name, values in columns.items() if values.any())
+    return [*(name for name in FIRST if name in names), *(name for name in names if name not in (*FIRST, *ALONG))]
 
 
 def recent(columns: Columns, names: Iterable[str], steps: int = 50) -> dict[str, float]:

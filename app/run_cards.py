@@ -59,8 +59,11 @@ def draw_run(run: Run, status: Status, columns: Columns, colour: str) -> None:
             draw_actions(run, status, launch)
         if status.steps:
             st.progress(min(status.step / status.steps, 1.0), text=escape(status_line(status, columns)))
-        if status.message:
-            st.caption(escape(status.message))
+        said = [status.message] if status.message else []
+        if best := run.best:
+            said.append(f"Best so far by {best.metric}: {best.value:.4g} at step {best.step:,}.")
+        if said:
+            st.caption(escape(" ".join(said)))
 
 
 def draw_actions(run: Run, status: Status, launch: Launch | None) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from app.cards import Card, cards
+from app.cards import Card, Group, cards
 from app.escape import escape, one_line
 from app.shared import graph
 from app.words import Catalogue, name_of, score_text
 from kgstore import Entity
 from kgstore.errors import KgError
-from model.track import BadRun, Run
-
-EXAMPLES = "examples.jsonl"
+from model.track import EXAMPLES, BadRun, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +39,12 @@ Asked = dict[Question, list[Answered]]
 
 def examples_of(run: Run) -> Asked:
     """The answers of a run to each of its questions, in time. Raises BadRun for examples that cannot be read."""
-    path = run.directory / EXAMPLES
     asked: Asked = {}
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []  # the last is being written
-        for line in lines:
-            said = json.loads(line)
+        for said in run.examples().rows:
             add(asked, f"step {said['step']:,}", said["examples"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadRun(f"{path} cannot be read ({error}); the run folder is damaged.") from error
+        raise BadRun(f"{run.directory / EXAMPLES} cannot be read ({error}); the run folder is damaged.") from error
     results = run.results
     add(asked, f"measured, {results.get('checkpoint', '')}", results.get("examples", []))
     return asked
@@ -84,15 +78,23 @@ def draw_examples(runs: Sequence[Run]) -> None:
     words = [one_line(f"{name(entities, each.head)} · {text(catalogue, each.relation)}") for each in questions]
     chosen = st.selectbox("Question", range(len(questions)), key="question", format_func=lambda number: words[number])
     question = questions[chosen]
-    shown = [Card(entities[id], note=note) for id, note in notes(question, catalogue) if id in entities]
-    if shown:
-        cards("example", shown)
-    st.dataframe(answer_rows(asked[question], question.tail, entities), hide_index=True, key="answers")
+    answered = asked[question]
+    draw_cards(question, answered[-1], entities, text(catalogue, question.relation))
+    st.dataframe(answer_rows(answered, question.tail, entities), hide_index=True, key="answers")
     st.caption("✓ is the answer that was held out; others can be right too.")
 
 
-def notes(question: Question, catalogue: Catalogue | None) -> list[tuple[str, str]]:
-    return [(question.head, f"{text(catalogue, question.relation)} …"), (question.tail, "the answer held out")]
+def draw_cards(question: Question, last: Answered, entities: dict[str, Entity], relation: str) -> None:
+    """What was asked and held out, and what is answered by now, in pictures where there are some."""
+    pair = ((question.head, f"{relation} …"), (question.tail, "held out"))
+    asked = [Card(entities[id], note=note) for id, note in pair if id in entities]
+    answers = [
+        Card(entities[id], score=score, rank=rank, note="✓" if id == question.tail else "")
+        for rank, (id, score) in enumerate(last.answers, start=1)
+        if id in entities
+    ]
+    if asked:
+        cards("example", [Group(asked, "Asked"), Group(answers, f"Answered, {last.when}")], kinds=False)
 
 
 def answer_rows(answered: Sequence[Answered], tail: str, entities: dict[str, Entity]) -> list[dict[str, str]]:

@@ -14,22 +14,21 @@ import pandas as pd
 import streamlit as st
 
 from app.escape import escape, one_line
-from app.metrics import Columns
+from app.metrics import Columns, names_in_order
 from kgstore.errors import KgError
 from model.track import BadRun, Run
 
 #: Figures of evaluations made before results.json said which of them are counts.
 COUNTS = ("pictures", "captions", "triples", "entities", "scenes")
 
-#: What metrics are drawn against.
-ALONG = ("step", "seconds")
+#: Where a figure stands, beside the runs.
+PLACES = ("part", "metric")
 
 
 def draw_numbers(metrics: Mapping[str, Columns], baseline: str) -> None:
     """The least, the greatest and the last value of each metric and run, and how far the last is from the baseline."""
     rows = []
-    names = dict.fromkeys(name for columns in metrics.values() for name in columns if name not in ALONG)
-    for name in names:
+    for name in names_in_order(metrics):
         pinned = known(metrics.get(baseline, {}), name)
         for run, columns in metrics.items():
             values = known(columns, name)
@@ -41,7 +40,7 @@ def draw_numbers(metrics: Mapping[str, Columns], baseline: str) -> None:
         return
     shown = {name: st.column_config.NumberColumn(format="%.4g") for name in ("least", "greatest", "last")}
     shown["against baseline"] = st.column_config.NumberColumn(format="%+.3g")
-    st.dataframe(pd.DataFrame(rows), column_config=shown, hide_index=True, key="numbers")
+    st.dataframe(pd.DataFrame(rows), column_config=shown, hide_index=True, key="numbers", height="content")
     st.download_button(
         "All steps as CSV",
         lambda: csv_of(metrics),
@@ -78,7 +77,7 @@ def draw_results(runs: Sequence[Run], folder: Path, baseline: str) -> None:
         return
     found |= baselines_of(folder)
     rows = result_rows(found, baseline)
-    right = {name: st.column_config.TextColumn(alignment="right") for name in rows[0] if name != "metric"}
+    right = {name: st.column_config.TextColumn(alignment="right") for name in rows[0] if name not in PLACES}
     st.dataframe(pd.DataFrame(rows), column_config=right, hide_index=True, key="results", height="content")
     if baseline in found and len(found) > 1:
         st.caption(f"In percent, counts aside; in brackets the difference from {escape(baseline)}.")
@@ -98,7 +97,8 @@ def result_rows(found: Mapping[str, Mapping[str, Any]], baseline: str = "") -> l
     pinned = found.get(baseline, {}).get("metrics", {})
     rows = []
     for name in names:
-        row = {"metric": one_line(name)}
+        part, _, metric = one_line(name).partition("/")
+        row = {"part": part, "metric": metric.replace("_", " ")}
         for run, results in found.items():
             value, counted = results.get("metrics", {}).get(name), name in counts_of(results)
             compared = pinned.get(name) if run != baseline and not counted else None

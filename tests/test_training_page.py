@@ -176,7 +176,7 @@ def test_figures_stand_side_by_side_with_their_difference_and_counts_as_counts()
     first = {"metrics": {"names/synonym": 50.0, "names/asked": 16}, "counts": ["names/asked"]}
     second = {"metrics": {"names/synonym": 61.26, "names/asked": 16, "tails/mrr": 7.0}, "counts": ["names/asked"]}
     rows = result_rows({"first": first, "second": second}, "first")
-    assert rows[0] == {"metric": "names/synonym", "first": "50.0", "second": "61.3 (+11.3)"}
+    assert rows[0] == {"part": "names", "metric": "synonym", "first": "50.0", "second": "61.3 (+11.3)"}
     assert rows[1]["second"] == "16"
     assert rows[2]["first"] == ""
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.curves import AXES, ZOOM, Span, colours_of, curve_chart, curve_points
 from app.escape import escape, one_line
 from app.launch import log_of
-from app.metrics import Columns, columns_of
+from app.metrics import Columns, columns_of, names_in_order
 from app.new_run import AWAITED, new_run_dialog
 from app.run_cards import draw_run, draw_starts, moves
 from app.run_examples import draw_examples
@@ -89,7 +89,7 @@ def choose(runs: Mapping[str, Run]) -> list[Run]:
 def draw_states(runs: Sequence[Run], names: Sequence[str], moving: bool) -> None:
     """Starts, and where each run stands. When runs came, or began or ceased to move, the whole page is drawn anew."""
     draw_starts()
-    colours = colours_of([run.name for run in runs], pinned_of(runs))
+    colours = colours_of([run.name for run in runs], seen(), pinned_of(runs))
     for run in runs:
         try:
             draw_run(run, run.status, columns_of(run), colours[run.name])
@@ -130,11 +130,11 @@ def draw_curves(runs: Sequence[Run], every: str | None) -> None:
 
 def draw_charts(runs: Sequence[Run], groups: Sequence[str], smoothing: float, axis: str, log: bool) -> None:
     metrics = readable(runs)
-    terms = [name for name in terms_of(metrics) if group_of(name) in groups]
+    terms = [name for name in names_in_order(metrics) if group_of(name) in groups]
     if not terms:
         st.caption("No step of that is written down yet.")
     pinned = pinned_of(runs)
-    colours = colours_of(list(metrics), pinned if pinned in metrics else "")
+    colours = colours_of(list(metrics), seen(), pinned)
     for first in range(0, len(terms), 2):
         for column, term in zip(st.columns(2, gap="medium"), terms[first : first + 2], strict=False):
             key = f"curve {term} {axis} {log}"
@@ -151,13 +151,6 @@ def looked_at(key: str) -> Span | None:
     return (float(bounds[0]), float(bounds[1])) if bounds else None
 
 
-def terms_of(metrics: Mapping[str, Columns]) -> list[str]:
-    """All metrics of these runs that say anything, the loss and its terms first."""
-    names = dict.fromkeys(name for columns in metrics.values() for name, values in columns.items() if values.any())
-    known = [name for name in MEANINGS if name in names]
-    return [*known, *(name for name in names if name not in MEANINGS and name not in ("step", "seconds"))]
-
-
 def group_of(term: str) -> str:
     return SPEED if term in FAST else VALID if "/" in term else LOSSES
 
@@ -170,6 +163,12 @@ def readable(runs: Sequence[Run]) -> dict[str, Columns]:
             found[run.name] = columns_of(run)
         except KgError:
             continue
+    return found
+
+
+def seen() -> list[str]:
+    """The runs that this session has looked at, which gives them their colours."""
+    found: list[str] = st.session_state.setdefault("seen runs", [])
     return found
 
 
