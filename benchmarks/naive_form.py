@@ -41,7 +41,8 @@ def naive_losses(
     occurring = [batch.head, batch.tail, batch.edge_head, batch.edge_tail]
     rows = torch.arange(n, device=batch.head.device) if form.shared else torch.cat(occurring)
     entities = _encoded(model, batch, rows, form)
-    at = occurring if form.shared else list(torch.arange(len(rows), device=rows.device).split([*map(len, occurring)]))
+    own = torch.split(torch.arange(len(rows), device=rows.device), list(map(len, occurring))) if not form.shared else ()
+    at = list(own) or occurring
     read = _read(model, batch, entities.elements, at, form)
     images, texts = entities.pooled[at[0][batch.pairs]], entities.pooled[at[1][batch.pairs]]
     told = {

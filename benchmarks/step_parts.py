@@ -22,7 +22,7 @@ from kgstore.projecting import project
 from kgstore.projection import Projection
 from kgstore.recipes import load_recipe
 from model.batch import Batch
-from model.config import PRESETS, ModelConfig, TrainConfig
+from model.config import PRESETS, TOWERS, ModelConfig, TrainConfig
 from model.fusion import Elements
 from model.knowledge_clip import KnowledgeClip, distinct, pair_features
 from model.objectives import total_loss
@@ -74,7 +74,7 @@ def work_of(setting: Setting, fanout: tuple[int, ...]) -> Work:
         views = Views(
             projection,
             Tokenizer.of(),
-            side=clip.config.vision_config.image_size,
+            side=TOWERS[setting.towers].image_size,
             context=setting.context,
             cache=folder,
         )

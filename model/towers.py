@@ -35,14 +35,18 @@ class Encoded(NamedTuple):
 
 
 class Towers(nn.Module):
-    """Both encoders of a CLIP. `pooled` equals CLIPModel's image and text features."""
+    """Both encoders of a CLIP. `pooled` equals CLIPModel's image and text features.
+
+    `image_projected` and `text_projected` say whether tokens go through CLIP's projection as the pooled ones do [D]: an
+    image's do, where they are comparable with texts; a text's do not, as CLIP has learnt that for the end token alone.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, clip: CLIPModel) -> None:
+    def __init__(self, clip: CLIPModel, image_projected: bool = True, text_projected: bool = False) -> None:
         super().__init__()
-        self.clip = clip
+        self.clip, self.image_projected, self.text_projected = clip, image_projected, text_projected
         self.config: Any = clip.config
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1) * 255, persistent=False)
@@ -63,11 +67,11 @@ class Towers(nn.Module):
 
     @property
     def image_width(self) -> int:
-        return self.config.projection_dim
+        return self.config.projection_dim if self.image_projected else self.config.vision_config.hidden_size
 
     @property
     def text_width(self) -> int:
-        return self.config.text_config.hidden_size
+        return self.config.projection_dim if self.text_projected else self.config.text_config.hidden_size
 
     @property
     def temperature(self) -> Float[Tensor, ""]:
@@ -75,16 +79,19 @@ class Towers(nn.Module):
         return (-self.clip.logit_scale).exp()
 
     def image(self, pixels: UInt8[Tensor, "p 3 s s"]) -> Encoded:
-        """Eq. 2 for pictures: all tokens through the last norm and the projection [D]; the class token is pooled."""
+        """Eq. 2 for pictures: all tokens after the last norm; the class token, projected, is the pooled."""
         if not len(pixels):  # transformers' attention cannot be shown nothing
             return Encoded(self.mean.new_zeros(0, self.image_tokens, self.image_width), self._no_pooled())
         seen = (pixels.to(self.mean.dtype) - self.mean) / self.std
         states = self.clip.vision_model(pixel_values=seen).last_hidden_state
-        tokens = self.clip.visual_projection(self.clip.vision_model.post_layernorm(states))
+        tokens = self.clip.vision_model.post_layernorm(states)
+        if not self.image_projected:
+            return Encoded(tokens, self.clip.visual_projection(tokens[:, 0]))
+        tokens = self.clip.visual_projection(tokens)
         return Encoded(tokens, tokens[:, 0])
 
     def text(self, tokens: Int64[Tensor, "q l"], lengths: Int64[Tensor, " q"]) -> Encoded:
-        """Eq. 2 for texts: all tokens after the last norm [D]; the end token, projected, is the pooled.
+        """Eq. 2 for texts: all tokens after the last norm; the end token, projected, is the pooled.
 
         Attention is causal, so that what pads a text cannot be seen by its tokens and needs no mask. Texts of like
         length go together, each group as long as its longest; what pads the result is zero.
@@ -97,16 +104,24 @@ class Towers(nn.Module):
             states = self.clip.text_model(input_ids=tokens[rows, : int(lengths[rows].max())]).last_hidden_state
             parts.append(F.pad(states, (0, 0, 0, tokens.shape[1] - states.shape[1])))
         states = torch.cat(parts)[torch.cat(groups).argsort()]
-        return Encoded(states, self.clip.text_projection(at_end(states, lengths)))
+        if not self.text_projected:
+            return Encoded(states, self.clip.text_projection(at_end(states, lengths)))
+        tokens = self.clip.text_projection(states)
+        return Encoded(tokens, at_end(tokens, lengths))
 
     def _no_pooled(self) -> Tensor:
-        return self.mean.new_zeros(0, self.image_width)
+        return self.mean.new_zeros(0, self.config.projection_dim)
 
 
 def by_length(lengths: Int64[Tensor, " q"]) -> list[Int64[Tensor, " k"]]:
-    """Rows in groups of like length. Groups of a few rows would cost more than they save."""
-    groups = min(4, max(1, len(lengths) // 24))
-    return list(lengths.argsort(stable=True).tensor_split(groups))
+    """Rows in groups of like length. Groups of a few rows would cost more than they save, and so would two groups
+    that are padded to the same length."""
+    groups = lengths.argsort(stable=True).tensor_split(min(4, max(1, len(lengths) // 24)))
+    longest = lengths[torch.stack([rows[-1] for rows in groups])].tolist() if len(groups) > 1 else [0]
+    alike: dict[int, list[Tensor]] = {}
+    for rows, length in zip(groups, longest, strict=True):
+        alike.setdefault(length, []).append(rows)
+    return [torch.cat(each) for each in alike.values()]
 
 
 def at_end(states: Float[Tensor, "q l d"], lengths: Int64[Tensor, " q"]) -> Float[Tensor, "q d"]:

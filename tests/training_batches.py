@@ -81,5 +81,5 @@ def random_batch(
         pairs=torch.arange(pairs),
         edge_head=number(entities, edges),
         edge_tail=edge_tail,
-        seeds=torch.tensor(sorted(set(edge_tail.tolist()))),
+        seeds=torch.tensor(sorted(set(edge_tail.tolist())), dtype=torch.int64),
     )
