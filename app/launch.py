@@ -68,6 +68,11 @@ def launches() -> list[Launch]:
         return list(_launches.values())[::-1]
 
 
+def still_training() -> list[str]:
+    """The runs of this app that will go on without it."""
+    return [launch.name for launch in launches() if launch.process is not None and launch.process.poll() is None]
+
+
 def launch_of(name: str) -> Launch | None:
     with _lock:
         return _launches.get(name)

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from app.decision_csv import DECISIONS_ROUTE
 from app.headers import SecurityHeaders
+from app.launch import still_training
 from app.login import PasswordGate
 from app.pictures import IMAGE_ROUTE
 from app.settings import Settings
@@ -34,6 +35,8 @@ def build(settings: Settings, address: str) -> st.App:
         yield
         close_graph()
         print("The app has ended; the graph is closed.", file=sys.stderr)
+        for name in still_training():
+            print(f"Run {name} goes on training; the next app shows it and can stop it.", file=sys.stderr)
 
     return st.App(
         MAIN,

@@ -31,6 +31,7 @@ FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 WIDE, NARROW = (1280, 900), (420, 800)
 UNDRAWN = "This page could not be drawn"
+PATIENCE = 60_000  # milliseconds; what is asserted is that something comes, not how fast
 
 on_embedded = pytest.mark.parametrize("site", ["embedded"], indirect=True)
 
@@ -123,6 +124,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
@@ -146,7 +148,7 @@ def window(browser: Browser, size: tuple[int, int], *, dark: bool = False) -> It
     viewport: ViewportSize = {"width": size[0], "height": size[1]}
     context = browser.new_context(viewport=viewport, color_scheme="dark" if dark else "light", reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     asked: list[str] = []
     failures: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
