@@ -48,7 +48,8 @@ def draw_expand(id: str, shown: Neighbourhood, catalogue: Catalogue, key: str) -
             key=f"expand-{key}",
             type="primary",
             icon=":material/expand_content:",
-            on_click=lambda: shown.expand(graph(), id, ways, most),
+            on_click=shown.attempt,
+            args=(lambda: shown.expand(graph(), id, ways, most),),
         )
 
 

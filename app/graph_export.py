@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict
 
 from app.escape import one_line, shorten
-from app.graph_view import LABEL_LENGTH, bends, legend, type_colour
+from app.graph_view import LABEL_LENGTH, bends, legend, shrink, type_colour
 from app.neighbourhood import Neighbourhood
 from app.pictures import picture
 from app.theme import KIND_COLOURS
@@ -126,7 +126,7 @@ def _node(entity: Entity) -> dict[str, object]:
         "font": {"strokeWidth": 4, "strokeColor": "#ffffff"},
     }
     if picture_ := _picture(entity):
-        node |= {"shape": "image", "image": picture_, "size": 26, "borderWidth": 2.5}
+        node |= {"shape": "image", "image": picture_, "size": 26 * shrink(entity.images[0]), "borderWidth": 2.5}
         node["shapeProperties"] = {"useBorderWithImage": True}
     return node
 

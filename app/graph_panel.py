@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from app.cards import open_entity
-from app.decisions import decision_buttons
+from app.decisions import decision_buttons, show_decision_error
 from app.escape import escape
 from app.graph_address import address_text
 from app.graph_expand import draw_expand
@@ -18,6 +18,7 @@ from app.shared import graph
 from app.shown import MOST_ENTITIES
 from app.words import Catalogue, name_of, score_text, since
 from kgstore import Entity, Triple
+from kgstore.errors import KgError
 
 KEY = "graph"
 
@@ -52,7 +53,13 @@ def view_of(name: str, seeds: Sequence[str]) -> Neighbourhood:
 def draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str = KEY, wide: bool = False) -> None:
     """The graph, its tools and the panel of what was clicked; expanding redraws only this part. A `wide` one has its
     panel at its side."""
+    try:
+        _draw_graph(shown, catalogue, key, wide)
+    except KgError as error:  # a fragment that runs by itself has no page around it that would say so
+        st.error(escape(str(error)), icon=":material/error:")
 
+
+def _draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str, wide: bool) -> None:
     def select() -> None:
         at = st.session_state[key]["selected"] or {}
         shown.selected = at.get("node", "")
@@ -65,6 +72,8 @@ def draw_graph(shown: Neighbourhood, catalogue: Catalogue, key: str = KEY, wide:
     def filter_() -> None:
         shown.off = frozenset(st.session_state[key]["off"] or ())
 
+    if shown.selected_triple and shown.selected_triple in shown.shown.triples:
+        shown.look_again(graph(), shown.selected_triple)
     picture, panel = st.columns([5, 2], gap="medium") if wide else (st.container(), st.container())
     with picture:
         draw_tools(shown, catalogue, key, elsewhere=not wide)
@@ -89,7 +98,7 @@ def perform(shown: Neighbourhood, do: str, id: str) -> None:
     elif id not in shown.shown.visible:
         return
     elif do == "expand":
-        shown.open(graph(), id)
+        shown.attempt(lambda: shown.open(graph(), id))
     elif do == "hide":
         shown.hide(id)
     elif do == "pin":
@@ -141,6 +150,7 @@ def draw_relation(triple: Triple, shown: Neighbourhood, catalogue: Catalogue) ->
         state = f"{triple.decision} {since(triple.when)}" if triple.decision else "waiting for review"
         st.caption(escape(f"predicted by {triple.run} · score {score_text(triple.score)} · {state}"))
         decision_buttons(triple, "graph")
+        show_decision_error()
     else:
         weight = "" if triple.weight == 1 else f" · weight {score_text(triple.weight)}"
         st.caption(escape(f"asserted by {', '.join(triple.sources) or 'nobody named'}{weight}"))

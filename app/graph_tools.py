@@ -27,7 +27,8 @@ def draw_tools(shown: Neighbourhood, catalogue: Catalogue, key: str, elsewhere: 
             key=f"connect-{key}",
             icon=":material/share:",
             help="Show all relations among the entities in the view",
-            on_click=lambda: shown.connect(graph()),
+            on_click=shown.attempt,
+            args=(lambda: shown.connect(graph()),),
         )
         if shown.shown.hidden:
             st.button(
@@ -69,7 +70,7 @@ def draw_path(shown: Neighbourhood, key: str) -> None:
     if st.button("Find the shortest paths", key=f"find-path-{key}", type="primary", disabled=a == b):
         steps = len(shown.past)
         with st.spinner("Looking for the shortest paths …"):
-            shown.find_path(graph(), a, b, hops)
+            shown.attempt(lambda: shown.find_path(graph(), a, b, hops))
         if len(shown.past) > steps:
             st.rerun(scope="fragment")
         st.info(escape(shown.message))

@@ -13,9 +13,13 @@ from app.theme import KIND_COLOURS, PREDICTED
 from app.vendor import vis_network_address
 from app.words import Catalogue, name_of, score_text
 from kgstore import Entity, Triple
+from kgstore.errors import BadImage
+from kgstore.images import box_of
 
 _mount = component("graph", "graph_look", "graph_labels", "graph_bar")
 LABEL_LENGTH = 36
+#: Beside the shorter side of a picture, before it is drawn smaller.
+LONGEST_SIDE = 1.6
 #: Colours of relation types in the order in which a view meets them, readable on both themes; later types are grey.
 TYPE_COLOURS = (
     "#3f8fd2",
@@ -80,8 +84,19 @@ def _node(entity: Entity, shown: Neighbourhood) -> dict[str, object]:
         "pinned": entity.id in shown.shown.pinned,
     }
     if entity.images:
-        node["picture"] = picture_url(entity.images[0], 160)
+        node |= {"picture": picture_url(entity.images[0], 160), "shrink": shrink(entity.images[0])}
     return node
+
+
+def shrink(reference: str) -> float:
+    """How much smaller the picture of a long region is drawn: vis makes the shorter side as long as of any other."""
+    try:
+        box = box_of(reference)
+    except BadImage:
+        return 1.0
+    if box is None or min(box.width, box.height) <= 0:
+        return 1.0
+    return min(1.0, LONGEST_SIDE * min(box.width, box.height) / max(box.width, box.height))
 
 
 def bends(triples: Sequence[Triple]) -> list[float]:

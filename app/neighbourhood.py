@@ -8,14 +8,14 @@ Where the nodes stand, and what the mouse is at, only the browser knows.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 
 from app.shown import MOST_ENTITIES, Shown
 from app.words import count, name_of
 from kgstore import Entity, GraphStore, NeighbourCount, Triple, TripleKey
-from kgstore.errors import QueryStopped
+from kgstore.errors import KgError, QueryStopped
 from kgstore.values import Direction
 
 #: Relations that an expansion brings when nothing else is said, and at most.
@@ -67,12 +67,19 @@ class Neighbourhood:
             self.triples = {key: standing[key] for key in self.shown.triples if key in standing}
             gone = self.shown.triples.keys() - standing.keys(), self.shown.entities.keys() - self.entities.keys()
             if any(gone):
-                self.shown = self.shown.without(*gone)
-                self.past = [(step, before.without(*gone)) for step, before in self.past]
+                self._forget(*gone)
         new = [one for one in predicted if one.decision != "rejected" and self._is_new(one)]
         self._bring(store, new)
         self.triples |= {one.key: one for one in predicted if one.key in self.shown.triples}
         self.message = message
+
+    def look_again(self, store: GraphStore, key: TripleKey) -> None:
+        """Reads one relation as it stands now; what was rejected meanwhile leaves the view."""
+        standing = {triple.key: triple for triple in store.among({key.head, key.tail})}
+        if key in standing:
+            self.triples[key] = standing[key]
+        else:
+            self._forget([key], [])
 
     def rest(self, counts: Iterable[NeighbourCount], id: str) -> list[NeighbourCount]:
         """Of the counts around an entity, how many relations of each type and direction are not in the view."""
@@ -84,6 +91,15 @@ class Neighbourhood:
         return [one for one in rest if one.count > 0]
 
     # -- what a person does
+
+    def attempt(self, step: Callable[[], object]) -> None:
+        """Does a step; where the store fails, nothing is changed and the message says why."""
+        before = self.shown, [*self.past]
+        try:
+            step()
+        except KgError as error:
+            self.shown, self.past = before
+            self.message = str(error)
 
     def expand(self, store: GraphStore, id: str, ways: Collection[Way] = (), most: int = USUAL) -> None:
         """Brings relations that are not in the view, of the chosen types and directions (all, if none is chosen) in
@@ -213,6 +229,11 @@ class Neighbourhood:
         for key in self.shown.triples:
             self.types.setdefault(key.type)
         self.message = full(left_out) if left_out else ""
+
+    def _forget(self, triples: Collection[TripleKey], entities: Collection[str]) -> None:
+        """What is no longer in the graph does not come back by undoing either."""
+        self.shown = self.shown.without(triples, entities)
+        self.past = [(step, before.without(triples, entities)) for step, before in self.past]
 
     def _remember(self, step: str) -> None:
         self.past.append((step, self.shown))

@@ -177,6 +177,14 @@ def test_a_path_is_brought_and_marked_or_a_sentence_says_there_is_none(store: Gr
     assert shown.message == "No path of at most 2 steps joins crate and a red box, number 0."
 
 
+def test_where_the_store_fails_nothing_is_changed_and_a_sentence_says_why(store: GraphStore) -> None:
+    shown = begun(store, "t:crate")
+    before = shown.shown
+    shown.attempt(lambda: shown.expand(store, "t:nobody"))
+    assert "t:nobody" in shown.message
+    assert (shown.shown, shown.past) == (before, [])
+
+
 def test_a_decision_made_elsewhere_shows_and_what_is_gone_leaves(tmp_path: Path, embedded: GraphStore) -> None:
     fill(embedded, tmp_path)
     shown = begun(embedded, LAST)
@@ -184,8 +192,13 @@ def test_a_decision_made_elsewhere_shows_and_what_is_gone_leaves(tmp_path: Path,
     embedded.decide(key, "accepted")
     shown.refresh(embedded)
     assert shown.triples[key].decision == "accepted"
+    shown.hide("t:box")
+    embedded.decide(key, "")
+    shown.look_again(embedded, key)
+    assert shown.triples[key].decision == ""
     embedded.decide(key, "rejected")
-    shown.refresh(embedded)
+    shown.look_again(embedded, key)
+    shown.undo()
     assert key not in shown.shown.drawn
 
 

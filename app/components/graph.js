@@ -3,6 +3,7 @@
 const views = new WeakMap();
 const SETTLE_MS = 1200;
 const ARRANGE_MS = 2000;
+const MOVE_MS = 350;
 const SECOND_CLICK_MS = 300;
 const HOVER_MS = 110;
 const MOST_SCALE = 1.5;
@@ -161,7 +162,7 @@ class View {
       return;
     }
     this.nodes.update(this.data.nodes.map(({ id, pinned }) => ({ id, fixed: pinned })));
-    this.settle(ARRANGE_MS, () => this.fit(350));
+    this.settle(ARRANGE_MS, () => this.fit(MOVE_MS));
   }
 
   settle(duration, then) {
@@ -171,16 +172,17 @@ class View {
     this.network.setOptions({ physics: { enabled: true, stabilization: { enabled: false } } });
     this.timers.settle = setTimeout(() => {
       this.nodes.update(this.nodes.getIds().map((id) => ({ id, fixed: false })));
-      this.rest(false);
+      this.network.setOptions({ physics: { enabled: false } });
       then();
+      this.timers.settle = setTimeout(() => this.rest(false), MOVE_MS + 50);
     }, duration);
   }
 
   rest(fit = true) {
     this.network.setOptions({ physics: { enabled: false } });
     this.remember();
-    this.canvas.dataset.settled = String(this.nodes.length);
     if (fit) this.fit();
+    this.canvas.dataset.settled = String(this.nodes.length);
   }
 
   remember() {
@@ -190,7 +192,7 @@ class View {
   bringIntoView(ids) {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const places = Object.values(this.network.getPositions(ids)).map((at) => this.network.canvasToDOM(at));
-    if (!places.every((at) => at.x > 30 && at.y > 30 && at.x < width - 30 && at.y < height - 30)) this.fit(350);
+    if (!places.every((at) => at.x > 30 && at.y > 30 && at.x < width - 30 && at.y < height - 30)) this.fit(MOVE_MS);
   }
 
   // With room for the names at the edge, which vis does not count.
@@ -257,7 +259,7 @@ class View {
   }
 
   press(what) {
-    if (what === "fit") this.fit(250);
+    if (what === "fit") this.fit(MOVE_MS);
     else if (what === "picture") savePicture(this.canvas.querySelector("canvas"), this.palette, this.data.legend, "graph.png");
     else if (what) this.act(what);
   }
@@ -269,7 +271,7 @@ class View {
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (event.key === "Escape") { this.network.unselectAll(); this.pathSeen = true; this.select({}); }
     else if (event.key.startsWith("Arrow")) this.step(event.key);
-    else if (event.key === "f" || event.key === "F") this.fit(250);
+    else if (event.key === "f" || event.key === "F") this.fit(MOVE_MS);
     else if (!node) return;
     else if (event.key === "Delete" || event.key === "Backspace") this.act("hide", node);
     else if (event.key === "Enter") this.act("expand", node);
@@ -309,11 +311,11 @@ class View {
   resized() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!this.network || !width || !height) return;
-    const changed = this.width !== width;
+    const much = Math.abs(width - (this.width ?? 0)) > 0.25 * width; // not for a scroll bar that comes or goes
     this.width = width;
     this.network.setSize(`${width}px`, `${height}px`);
     this.network.redraw();
-    if (changed) this.fit();
+    if (much) this.fit();
   }
 
   destroy() {

@@ -54,10 +54,10 @@ class Labels {
     for (const node of nodes) {
       const drawn = body.nodes[node.id];
       if (!drawn || node.off || (lit && !lit.nodes.has(node.id))) continue;
-      const { width = 0, height = 0 } = drawn.shape;
-      const radius = Math.max(width, height) / 2 || drawn.options.size;
-      const at = { x: drawn.x * scale, y: drawn.y * scale, radius: radius * scale };
-      occupied.take({ owner: node.id, left: at.x - at.radius, right: at.x + at.radius, top: at.y - at.radius, bottom: at.y + at.radius });
+      const size = drawn.options.size;
+      const at = { x: drawn.x * scale, y: drawn.y * scale, half: (drawn.shape.width / 2 || size) * scale,
+        high: (drawn.shape.height / 2 || size) * scale };
+      occupied.take({ owner: node.id, left: at.x - at.half, right: at.x + at.half, top: at.y - at.high, bottom: at.y + at.high });
       there.push([node, at]);
     }
     there.sort(([one], [other]) => other.rank - one.rank);
@@ -106,8 +106,8 @@ class Labels {
     for (const [node, at] of there) {
       const { lines, width } = this.lines(ctx, node.label, LABEL_SIZE, palette.face);
       const height = lines.length * LABEL_SIZE * LINE_HEIGHT;
-      const beside = at.radius + width / 2 + 5;
-      for (const [x, y] of [[0, at.radius + 4], [0, -at.radius - height - 3], [beside, -height / 2], [-beside, -height / 2]]) {
+      const beside = at.half + width / 2 + 5;
+      for (const [x, y] of [[0, at.high + 4], [0, -at.high - height - 3], [beside, -height / 2], [-beside, -height / 2]]) {
         const box = { owner: node.id, left: at.x + x - width / 2, right: at.x + x + width / 2, top: at.y + y, bottom: at.y + y + height };
         if (!occupied.isFree(box, node.id)) continue;
         occupied.take({ ...box, owner: `${node.id} name` });
@@ -185,7 +185,7 @@ function halo(ctx, edge, palette) {
 
 function pin(ctx, at, palette) {
   ctx.beginPath();
-  ctx.arc(at.x + at.radius * 0.75, at.y - at.radius * 0.75, 4.5, 0, 2 * Math.PI);
+  ctx.arc(at.x + at.half * 0.75, at.y - at.high * 0.75, 4.5, 0, 2 * Math.PI);
   ctx.fillStyle = palette.primary;
   ctx.lineWidth = 2;
   ctx.fill();

@@ -39,7 +39,7 @@ function drawnNode(node, palette) {
              hover: { border: palette.primary, background: node.colour } },
   };
   if (node.picture) {
-    Object.assign(drawn, { shape: "image", image: node.picture, brokenImage: BLANK, size: node.seed ? 34 : 24,
+    Object.assign(drawn, { shape: "image", image: node.picture, brokenImage: BLANK, size: (node.seed ? 34 : 24) * node.shrink,
       shapeProperties: { useBorderWithImage: true, interpolation: false } });
   } else {
     Object.assign(drawn, { shape: "dot", size: node.seed ? 18 : 11 });
