@@ -23,7 +23,8 @@ Relations
   LEFT_OF, RIGHT_OF, ABOVE, BELOW   regions that share a row or a column of their scene
 
 Captions use kinds and colours only; every other name is told by the graph alone. A pictured composition that is held
-out, a test picture, a test scene, what only they bear and the triples that touch these have split "test".
+out, a test picture, a test scene, what only they bear and the triples that touch these have split "test"; those of
+--valid-pictures, which show what training sees, have split "valid".
 
 truth.json, an object:
   format, settings             1, and the options of the world
@@ -44,7 +45,7 @@ truth.json, an object:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 from itertools import combinations
@@ -182,15 +183,16 @@ def _data_set(folder: Path, truth: Truth, files: tuple[Path, ...] = ()) -> DataS
 
 def _records(truth: Truth) -> Iterator[Record]:
     yield from RELATIONS
-    test: set[str] = set()  # ids of the entities that are held out: a triple that touches one is held out too
+    held_out: dict[str, str] = {}  # entities and their splits: a triple that touches one is held out too
     for record in (*_concepts(truth), *_captions(truth), *_phrase_records(truth), *_pictures(truth), *_scenes(truth)):
-        if isinstance(record, Entity) and record.split == "test":
-            test.add(record.id)
-        yield record if isinstance(record, Entity) else _split(record, test)
+        if isinstance(record, Entity) and record.split != "train":
+            held_out[record.id] = record.split
+        yield record if isinstance(record, Entity) else _split(record, held_out)
 
 
-def _split(triple: Triple, test: set[str]) -> Triple:
-    split = "test" if triple.head in test or triple.tail in test else "train"
+def _split(triple: Triple, held_out: Mapping[str, str]) -> Triple:
+    splits = {held_out.get(triple.head, "train"), held_out.get(triple.tail, "train")}
+    split = next(each for each in ("test", "valid", "train") if each in splits)
     return Triple(triple.head, triple.type, triple.tail, sources=(NAME,), split=split)
 
 

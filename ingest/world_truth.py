@@ -35,9 +35,12 @@ class Settings:
     phrase_share: float = field(
         default=0.4, metadata={"help": "the part of the language triples that is written like a caption"}
     )
+    valid_pictures: int = field(
+        default=0, metadata={"help": "pictures of one object more, of the split valid, to measure on while training"}
+    )
 
     def __post_init__(self) -> None:
-        for name in ("pictures", "scenes", "seed"):
+        for name in ("pictures", "scenes", "seed", "valid_pictures"):
             if getattr(self, name) < 0:
                 raise BadSource(f"A world cannot have {name} = {getattr(self, name)}: give 0 or more.")
         if not 0 <= self.phrase_share <= 0.7:
@@ -137,6 +140,7 @@ def decide(settings: Settings) -> Truth:
     seen = [c for c in _all_compositions() if c not in held_out]
     pictures = {
         **_pictures("train", islice(_rounds(seen, [settings.seed, 1]), settings.pictures)),
+        **_pictures("valid", islice(_rounds(seen, [settings.seed, 5]), settings.valid_pictures)),
         **_pictures("test", islice(_test_compositions(seen, held_out, settings.seed), settings.test_pictures)),
     }
     scenes = {

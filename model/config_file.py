@@ -12,6 +12,7 @@ dashes or underscores. The config.json of a run is taken too: its settings, not 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import tomllib
@@ -21,7 +22,7 @@ from typing import Any
 
 from model.config import BadConfig, ModelConfig, TrainConfig, checked
 
-_KINDS = {"model": ModelConfig, "train": TrainConfig}
+_KINDS: dict[str, type[ModelConfig] | type[TrainConfig]] = {"model": ModelConfig, "train": TrainConfig}
 
 #: Entries of a run's config.json that say what it was begun with, or found: what a new run is told by its own flags.
 _OF_A_RUN = {
@@ -59,11 +60,11 @@ def _defaults(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
         if not isinstance(section, Mapping):
             raise BadConfig(f"{path}: {name} must be a section of settings.")
         values |= checked(kind, _underscored(section), str(path))
-    fields = {field: kind for kind in _KINDS.values() for field in kind.__dataclass_fields__}
+    kinds = {field.name: kind for kind in _KINDS.values() for field in dataclasses.fields(kind)}
     flags = {action.dest: action for action in parser._actions if action.dest not in ("help", "config")}
     for name, value in _underscored(told).items():
-        if name in fields:
-            values |= checked(fields[name], {name: value}, str(path))
+        if name in kinds:
+            values |= checked(kinds[name], {name: value}, str(path))
         elif name in flags:
             values[name] = _of_flag(flags[name], value, path)
         else:

@@ -30,19 +30,19 @@ def reporting(config: TrainConfig, directory: Path, step: int) -> Iterator[Repor
             "--report-to tensorboard needs the package tensorboard, which is not installed: pip install tensorboard, "
             "or leave the flag out; metrics.jsonl is written anyway."
         ) from error
-    writer = SummaryWriter(str(directory / FOLDER), purge_step=step + 1)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(directory / FOLDER), purge_step=step + 1)
 
     def report(rows: Sequence[Mapping[str, float]]) -> None:
         for row in rows:
             for name, value in row.items():
                 if name != "step":
-                    writer.add_scalar(tag(name), value, int(row["step"]))  # type: ignore[no-untyped-call]
-        writer.flush()  # type: ignore[no-untyped-call]
+                    writer.add_scalar(tag(name), value, int(row["step"]))
+        writer.flush()
 
     try:
         yield report
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()
 
 
 def tag(name: str) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ingest.__main__ import main
 from ingest.records import BadSource, Record
-from ingest.world import PICTURES_OF_A_KIND, draw_world, position_of, read_world
+from ingest.world import PICTURES_OF_A_KIND, draw_world, planned_world, position_of, read_world
 from ingest.world_drawing import CELL, SHAPES, Thing, draw
 from ingest.world_truth import SceneObject, Settings
 from ingest.world_words import COLOURS, KINDS, POSITIONS, TEMPLATES
@@ -218,6 +218,18 @@ def test_every_fourth_test_picture_shows_a_new_composition(truth: dict[str, Any]
     held_out = {tuple(pair) for pair in truth["held_out"]}
     tests = [p for p in truth["pictures"].values() if p["split"] == "test"]
     assert sum((p["colour"], p["kind"]) in held_out for p in tests) == len(tests) // 4
+
+
+def test_valid_pictures_come_on_top_and_change_nothing_else(tmp_path: Path, triples: list[Triple]) -> None:
+    asked = replace(SMALL, valid_pictures=9)
+    records = list(planned_world(tmp_path / "w", asked).records())
+    valid = {r.id for r in records if isinstance(r, Entity) and r.split == "valid"}
+    assert len(valid) == 9
+    told = {(t.head, t.type, t.tail): t.split for t in records if isinstance(t, Triple)}
+    assert {key for key, split in told.items() if split == "valid"} == {key for key in told if valid & {key[0], key[2]}}
+    assert {key: split for key, split in told.items() if split != "valid"} == {
+        (t.head, t.type, t.tail): t.split for t in triples
+    }
 
 
 def test_kinds_carry_pictures_and_made_up_names_carry_none(truth: dict[str, Any], entities: dict[str, Entity]) -> None:

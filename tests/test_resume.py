@@ -33,7 +33,20 @@ def test_a_run_killed_at_twenty_moments_ends_bit_equal_and_holds_every_step_once
         *("--init", str(tmp_path / "start"), "--runs", str(tmp_path / "runs"), "--threads", "1", "--device", "cpu"),
         *("--steps", "10", "--batch-size", "8", "--fanout", "2", "--warmup", "2", "--lr-towers", "1e-3"),
         *("--fusion-width", "16", "--fusion-heads", "2", "--fusion-layers", "1", "--image-pool", "1"),
-        *("--save-every", "2", "--log-every", "3", "--eval-every", "5", "--eval-samples", "8", "--ema", "0.9", "--patience", "9"),
+        *(
+            "--save-every",
+            "2",
+            "--log-every",
+            "3",
+            "--eval-every",
+            "5",
+            "--eval-samples",
+            "8",
+            "--ema",
+            "0.9",
+            "--patience",
+            "9",
+        ),
     ]
     report = tmp_path / "report.json"
     command = [sys.executable, "-m", "tests.trainer_kills", "--kills", str(KILLS), "--out", str(report), "--", *flags]
@@ -57,9 +70,9 @@ def same_run(first: Path, second: Path) -> None:
     assert [path.name for path in one.checkpoints] == [path.name for path in other.checkpoints]
     for folder in one.checkpoints:
         for file in ("model.safetensors", "average.safetensors", "training.safetensors"):
-            tensors, others = load_file(folder / file), load_file(second / "checkpoints" / folder.name / file)
-            assert tensors.keys() == others.keys()
-            assert [key for key, value in tensors.items() if not torch.equal(value, others[key])] == []
+            mine, theirs = load_file(folder / file), load_file(second / "checkpoints" / folder.name / file)
+            assert mine.keys() == theirs.keys()
+            assert [key for key, value in mine.items() if not torch.equal(value, theirs[key])] == []
     assert one.examples().rows == other.examples().rows
     rows, others = one.metrics().rows, other.metrics().rows
     assert [row["step"] for row in others] == list(range(1, len(rows) + 1))
