@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.escape import escape
+from app.login import LOGOUT
 from app.settings import current
 from kgstore.errors import KgError
 
@@ -43,6 +44,8 @@ def frame() -> None:
     page = st.navigation(pages)
     store = current().store
     st.sidebar.caption(f"Graph: {escape(Path(store).name if current().embedded else store)}")
+    if current().password:
+        st.sidebar.html(f'<a href="{LOGOUT}" target="_self" style="color: inherit; opacity: 0.7">Log out</a>')
     try:
         page.run()
     except KgError as error:

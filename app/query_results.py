@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -42,10 +43,9 @@ def draw_results(answer: Rows, names: dict[str, Entity]) -> None:
             st.caption(f"The first {MOST_CARDS} of {count(len(pictured), 'entity', 'entities')} with a picture.")
         cards("answer", [Card(entity) for entity in pictured[:MOST_CARDS]])
     else:
-        table = {
-            column: [cell(row[i], names, catalogue) for row in answer.rows] for i, column in enumerate(answer.columns)
-        }
-        st.dataframe(table, hide_index=True)
+        columns = zip(*answer.rows, strict=True)
+        cells = ([cell(value, names, catalogue) for value in column] for column in columns)
+        st.dataframe(dict(zip(answer.columns, cells, strict=True)), hide_index=True)
 
 
 def draw_downloads(answer: Rows) -> None:
@@ -53,7 +53,7 @@ def draw_downloads(answer: Rows) -> None:
         for name, content, kind in (("CSV", as_csv, "text/csv"), ("JSON", as_json, "application/json")):
             st.download_button(
                 name,
-                lambda content=content: content(answer),
+                partial(content, answer),
                 f"answer.{name.lower()}",
                 kind,
                 on_click="ignore",
@@ -69,15 +69,19 @@ def cell(value: object, names: dict[str, Entity], catalogue: Catalogue) -> objec
         return value
     if isinstance(value, dict):
         if {"head", "type", "tail"} <= value.keys():
-            ends = [name_of(names[id]) if (id := str(value[end])) in names else id for end in ("head", "tail")]
             words = catalogue.text(str(value["type"]), str(value.get("words") or ""))
-            return one_line(f"{ends[0]} – {words} → {ends[1]}")
+            head, tail = (_named(str(value[end]), names) for end in ("head", "tail"))
+            return one_line(f"{head} – {words} → {tail}")
         if str(value.get("id")) in names:
             return name_of(names[str(value["id"])])
         return one_line(json.dumps(value, ensure_ascii=False, default=str))
     if isinstance(value, list):
         return ", ".join(str(cell(part, names, catalogue)) for part in value)
     return one_line(str(value))
+
+
+def _named(id: str, names: dict[str, Entity]) -> str:
+    return name_of(names[id]) if id in names else id
 
 
 def entities_in(rows: Sequence[Sequence[object]]) -> list[str]:

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 
 
 class CuttingProxy:
-    """Forwards to a port of the loopback. Each of the next `cuts` connections is cut after its number of bytes."""
+    """Forwards to a port of the loopback. It listens on `port`, or a free one.
 
-    def __init__(self, target: int, cuts: list[int]) -> None:
+    Each of the next `cuts` connections is cut after its number of bytes.
+    """
+
+    def __init__(self, target: int, cuts: list[int], port: int = 0) -> None:
         self.cuts = cuts
         self.cut = 0
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]

@@ -49,8 +49,8 @@ def draw() -> None:
         )  # fmt: skip
         history = st.container(width="content")
     st.caption(
-        f"Cypher that reads the graph, stopped after {SECONDS:.0f} s. What would write, open files or reach the network is "
-        "refused."
+        f"Cypher that reads the graph, stopped after {SECONDS:.0f} s. "
+        "What would write, open files or reach the network is refused."
     )
     if st.session_state["cypher"].strip():
         answer(st.session_state["cypher"], st.session_state.get("parameters", ""), limit, pressed)
