@@ -6,7 +6,7 @@
     tokenizer.json  vocab.json  merges.txt  ...             its tokenizer
     processor_config.json  preprocessor_config.json         its image processor
     open_clip_config.json  open_clip_model.safetensors      the same for open_clip
-    README.md                                               how to load it, and the run's card
+    README.md  TRAINING.md                                  how to load it; the run's card
 
 What is around the towers, the fusion and the graph network, is no CLIP and stays in the run.
 """
@@ -59,6 +59,8 @@ texts = model.encode_text(tokenizer(["a red cube"]), normalize=True)
 ```
 
 {read}
+
+TRAINING.md says what it was trained on and how, and what it was found to know.
 """
 
 _CLEANED = """Its texts were cleaned as open_clip does it: damaged characters, HTML entities, white space. The tokenizer
@@ -78,6 +80,10 @@ def export(trained: TrainedModel, out: Path) -> None:
         write_transformers(trained, aside)
         write_open_clip(trained, aside)
         (aside / "README.md").write_text(card(trained), encoding="utf-8")
+        if (trained.directory / "README.md").is_file():
+            shutil.copyfile(trained.directory / "README.md", aside / "TRAINING.md")
+        for path in aside.iterdir():
+            path.chmod(0o644)  # tensors are written for their owner alone
         aside.replace(out)
     except OSError as error:
         raise WrongCall(f"--out {out} cannot be written: {error}.") from error
@@ -116,9 +122,9 @@ def write_open_clip(trained: TrainedModel, folder: Path) -> None:
 
 
 def card(trained: TrainedModel) -> str:
-    """README.md: how to load it, what it takes, and, from the run's own card, how it came about."""
+    """README.md: how to load it, and what it takes."""
     towers = trained.model.towers
-    text = _CARD.format(
+    return _CARD.format(
         name=trained.name,
         kind="Knowledge-CLIP" if trained.model.fused else "CLIP",
         checkpoint=trained.checkpoint,
@@ -127,12 +133,6 @@ def card(trained: TrainedModel) -> str:
         width=towers.image_width,
         read=_CLEANED if trained.tokenizer.cleans else _AS_THEY_ARE,
     )
-    own = trained.directory / "README.md"
-    if own.is_file():
-        text += "\n## How it was trained\n" + own.read_text(encoding="utf-8").replace("\n#", "\n##").replace(
-            "# ", "### ", 1
-        )
-    return text
 
 
 def main(argv: Sequence[str] | None = None) -> int:

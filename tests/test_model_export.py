@@ -154,10 +154,10 @@ def unit(rows: torch.Tensor) -> torch.Tensor:
 
 def test_the_card_says_how_to_load_it_and_how_it_was_trained(exported: Exported) -> None:
     told = (exported.folder / "README.md").read_text()
-    for part in ("CLIPModel.from_pretrained", "local-dir:", "Trained on drawn cubes", "checkpoint step-2"):
+    for part in ("CLIPModel.from_pretrained", "local-dir:", "checkpoint step-2"):
         assert part in told
+    assert "Trained on drawn cubes" in (exported.folder / "TRAINING.md").read_text()
     assert ("were cleaned" in told) == exported.trained.tokenizer.cleans
-    assert told.count("\n# ") == 1
 
 
 @pytest.mark.parametrize("exported", ["knowledge-clip"], indirect=True)
