@@ -13,9 +13,8 @@ from app.graph_address import address_text
 from app.graph_expand import draw_expand
 from app.graph_tools import draw_tools
 from app.graph_view import edge_id, graph_view
-from app.neighbourhood import Neighbourhood, full
+from app.neighbourhood import Neighbourhood
 from app.shared import graph
-from app.shown import MOST_ENTITIES
 from app.words import Catalogue, name_of, score_text, since
 from kgstore import Entity, Triple
 from kgstore.errors import KgError
@@ -32,14 +31,12 @@ def graph_panel(entity: Entity, predicted: Collection[Triple], catalogue: Catalo
 
 def entities_graph(key: str, ids: Sequence[str], catalogue: Catalogue) -> None:
     """These entities and the relations among them, such as a query's answer; `key` tells views of one page apart."""
-    wanted = list(dict.fromkeys(ids))
-    shown = view_of(f"{key}\n{address_text(wanted)}", wanted[:MOST_ENTITIES])
-    shown.refresh(graph())
-    if not shown.shown.entities:
+    found = [entity.id for entity in graph().entities(list(dict.fromkeys(ids)))]
+    if not found:
         st.caption("None of these is an entity of the graph.")
         return
-    if len(wanted) > MOST_ENTITIES:
-        shown.message = full(len(wanted) - MOST_ENTITIES)
+    shown = view_of(f"{key}\n{address_text(found)}", found)
+    shown.refresh(graph())
     draw_graph(shown, catalogue, key)
 
 

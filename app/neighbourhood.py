@@ -23,6 +23,9 @@ USUAL, MOST = 25, 100
 #: Paths that are shown, and how long they are looked for.
 PATHS, PATH_SECONDS = 3, 5.0
 
+#: Steps that can be taken back.
+STEPS = 100
+
 Way = tuple[str, Direction]
 
 
@@ -237,6 +240,7 @@ class Neighbourhood:
 
     def _remember(self, step: str) -> None:
         self.past.append((step, self.shown))
+        del self.past[:-STEPS]
 
     def _step(self, step: str, shown: Shown) -> None:
         self._remember(step)

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.graph_address import address_text, graph_address, ids_of
 from app.graph_export import as_csv, as_json, as_page
-from app.graph_panel import entities_graph, perform
+from app.graph_panel import perform
 from app.graph_view import OTHER_TYPES, TYPE_COLOURS, legend, type_colour
 from app.neighbourhood import MOST, USUAL, Neighbourhood
 from app.settings import Settings, use
@@ -311,10 +311,12 @@ def test_entities_of_a_query_are_a_graph(store: GraphStore) -> None:
 
         entities_graph("answer", ["t:box", "t:thing", "t:nobody"], Catalogue(graph()))
 
+        entities_graph("none", ["t:nobody"], Catalogue(graph()))
+
     test = AppTest.from_function(script).run()
     assert not test.exception
     assert [edge["label"] for edge in drawn(test)["edges"]] == ["is a"]
-    assert callable(entities_graph)
+    assert "None of these" in test.caption[-1].value
 
 
 @pytest.mark.parametrize("ids", [["a:1"], ["a:one,two", "b:50%", "c:%2C"]])
