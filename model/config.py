@@ -77,6 +77,9 @@ class ModelConfig:
     fusion_layers: int = setting(4, "layers of the fusion encoder [P: 4]")
     fusion_width: int = setting(1024, "width of the fusion encoder [P: 1024]")
     fusion_heads: int = setting(16, "attention heads of the fusion encoder [D]")
+    fusion_mlp: int = setting(
+        4, "width of the fusion's hidden layers, in widths of the fusion: as in CLIP's encoders [D]"
+    )
     drop_path: float = setting(0.1, "share of fusion residuals left out per sample while training [P: 0.1]")
     encoding_scale: float = setting(
         0.3, "standard deviation of the first element encodings; at 0.02 they drown in the tokens [D]"
@@ -89,11 +92,36 @@ class ModelConfig:
     image_pool: int = setting(
         0, "average an image's patches to this many by this many tokens before the fusion; 0: all of them [P: all] [D]"
     )
+    image_tokens: str = setting(
+        "projected",
+        "an image's tokens are taken after CLIP's last norm and its projection, where the pooled one is compared with "
+        "texts, or before that projection (normed) [D]",
+        ("projected", "normed"),
+    )
+    text_tokens: str = setting(
+        "normed",
+        "a text's tokens, and with them a relation's, are taken after CLIP's last norm, or after its projection too, "
+        "which it has learnt for the end token alone [D]",
+        ("normed", "projected"),
+    )
     gnn_layers: int = setting(2, "layers of the graph network [D]")
+    gnn_gate: str = setting(
+        "elementwise",
+        "the product of W R(h,-,t) and a neighbour (Eq. 12): of each pair of components, or one number, their dot "
+        "product over the square root of the width, that scales the neighbour [D]",
+        ("elementwise", "dot"),
+    )
     e2e_symmetric: bool = setting(False, "E2E in both directions; the paper has tails as anchors only [D]")
     mask_known: bool = setting(
         True, "what the graph knows to be true, or has the same words, is no negative in E2E and CLIP's loss [D]"
     )
+    temperature: float = setting(0.07, "first temperature of the knowledge objectives, which is learnt [D: as CLIP's]")
+    own_temperature: bool = setting(
+        True,
+        "the knowledge objectives have a temperature beside that of CLIP's loss and KD: a checkpoint's comes trained, "
+        "and at its 0.01 a fusion of random weights learns nothing [D]",
+    )
+    least_temperature: float = setting(0.01, "temperatures are kept above this, as CLIP's is [D]")
     teacher_temperature: float = setting(
         0.0, "temperature of the teacher's similarities in KD, such as 0.05; 0: the one that it has learnt itself [D]"
     )
@@ -110,6 +138,9 @@ class ModelConfig:
         _check(self.fusion_layers >= 1, "fusion_layers", self, "must be 1 or more")
         _check(self.gnn_layers >= 1, "gnn_layers", self, "must be 1 or more")
         _check(self.image_pool >= 0, "image_pool", self, "must be 0 or more")
+        _check(self.fusion_mlp >= 1, "fusion_mlp", self, "must be 1 or more")
+        _check(self.least_temperature > 0, "least_temperature", self, "must be above 0")
+        _check(self.temperature >= self.least_temperature, "temperature", self, "is below --least-temperature")
         _check(self.teacher_temperature >= 0, "teacher_temperature", self, "must be 0 or more")
 
 
@@ -254,9 +285,7 @@ class TrainConfig:
         _check(0 <= self.ema < 1, "ema", self, "must lie in [0, 1)")
         _check(set(self.freeze) <= set(FREEZABLE), "freeze", self, f"must name parts of {', '.join(FREEZABLE)}")
         measured = {"loss", *self.weights, *(MEASURED if self.objective != "clip" else MEASURED[:1])}
-        _check(
-            self.select.partition("/")[0] in measured, "select", self, f"must be of {', '.join(sorted(measured))}"
-        )
+        _check(self.select.partition("/")[0] in measured, "select", self, f"must be of {', '.join(sorted(measured))}")
         _check(not (self.patience and not self.eval_every), "patience", self, "needs --eval-every")
         _check(0 <= self.augment <= 1, "augment", self, "must lie in [0, 1]")
         for name in ("shares", "source_shares", "compose"):

@@ -37,7 +37,11 @@ class Sequence(NamedTuple):
 
 
 class Fusion(nn.Module):
-    """Transformer over triplets: pre-norm, GELU, MLP x4, bidirectional [D]; drop path [P].
+    """Transformer over triplets, with drop path [P].
+
+    Its layers are those of CLIP's own encoders, from which its tokens come: the norm before each residual, and a hidden
+    layer of `fusion_mlp` widths; GELU in place of their approximation of it [D]. Every position attends to every other:
+    no element of a triplet comes before another [D].
 
     `slot` is the number of positions that h and t have in the sequence: the most tokens an entity can have.
     """
@@ -51,9 +55,12 @@ class Fusion(nn.Module):
         self.encode_head = nn.Parameter(torch.randn(slot, width) * config.encoding_scale)
         self.encode_relation = nn.Parameter(torch.randn(width) * config.encoding_scale)
         self.encode_tail = nn.Parameter(torch.randn(slot, width) * config.encoding_scale)
-        # Drop path grows with depth, as is usual; the paper's 0.1 is the last layer's [D].
+        # Drop path grows with depth, as where it was introduced (Huang et al. 2016); the paper's 0.1 is the last
+        # layer's [D].
         rates = torch.linspace(0, config.drop_path, config.fusion_layers + 1)[1:].tolist()
-        self.layers = nn.ModuleList(Layer(width, config.fusion_heads, rate, attention) for rate in rates)
+        self.layers = nn.ModuleList(
+            Layer(width, config.fusion_heads, config.fusion_mlp, rate, attention) for rate in rates
+        )
         self.norm = nn.LayerNorm(width)
 
     def whole(
@@ -123,7 +130,7 @@ class Fusion(nn.Module):
 class Layer(nn.Module):
     """Attention and MLP, each a residual that drop path may leave out for a sample."""
 
-    def __init__(self, width: int, heads: int, drop_path: float, attention: str) -> None:
+    def __init__(self, width: int, heads: int, mlp: int, drop_path: float, attention: str) -> None:
         super().__init__()
         self.heads, self.drop_path, self.attention = heads, drop_path, attention
         self.norm_attention = nn.LayerNorm(width)
@@ -131,7 +138,7 @@ class Layer(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.norm_mlp = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, mlp * width), nn.GELU(), nn.Linear(mlp * width, width))
 
     def forward(
         self, queries: Float[Tensor, "b k d"], states: Float[Tensor, "b l d"], attended: Bool[Tensor, "b l"]

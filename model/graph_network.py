@@ -12,9 +12,9 @@ from model.geometric import MessagePassing
 class GraphNetwork(nn.Module):
     """G^L of the entities of a neighbourhood, from G^0(x) = Y(-,-,x)."""
 
-    def __init__(self, width: int, layers: int) -> None:
+    def __init__(self, width: int, layers: int, gate: str = "elementwise") -> None:
         super().__init__()
-        self.layers = nn.ModuleList(GatedMean(width) for _ in range(layers))
+        self.layers = nn.ModuleList(GatedMean(width, gate) for _ in range(layers))
 
     def forward(
         self,
@@ -37,10 +37,15 @@ class GraphNetwork(nn.Module):
 
 
 class GatedMean(MessagePassing):  # type: ignore[misc] # torch_geometric ships no types
-    """G^l(t) = mean over incoming (h, r, t) of [W R(h,-,t)] . G^(l-1)(h). The product is elementwise [D]."""
+    """G^l(t) = mean over incoming (h, r, t) of [W R(h,-,t)] . G^(l-1)(h).
 
-    def __init__(self, width: int) -> None:
+    The paper does not say which product it is. `gate` "elementwise" lets a relation choose among a neighbour's
+    components, and is ours; "dot" has one number scale all of them, divided as in attention to keep its size [D].
+    """
+
+    def __init__(self, width: int, gate: str = "elementwise") -> None:
         super().__init__(aggr="mean")
+        self.product = gate
         self.gate = nn.Linear(width, width, bias=False)
 
     def forward(
@@ -49,4 +54,6 @@ class GatedMean(MessagePassing):  # type: ignore[misc] # torch_geometric ships n
         return self.propagate(edges, x=entities, gate=self.gate(edge_relations))
 
     def message(self, x_j: Tensor, gate: Tensor) -> Tensor:
+        if self.product == "dot":
+            return (gate * x_j).sum(-1, keepdim=True) * x_j.shape[-1] ** -0.5 * x_j
         return gate * x_j

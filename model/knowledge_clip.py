@@ -24,9 +24,6 @@ from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, k
 from model.representations import Representations
 from model.towers import Towers, at_end
 
-#: CLIP's bound on its learned temperature.
-LEAST_TEMPERATURE = 0.01
-
 
 class Encoding(NamedTuple):
     """Entities after the towers: their tokens for the fusion, and CLIP's pooled output."""
@@ -49,7 +46,7 @@ class KnowledgeClip(nn.Module):
     def __init__(self, clip: CLIPModel, config: ModelConfig, relations: Sequence[str], attention: str) -> None:
         super().__init__()
         self.config, self.relations = config, tuple(relations)
-        self.towers = Towers(clip)
+        self.towers = Towers(clip, config.image_tokens == "projected", config.text_tokens == "projected")
         if not relations:
             return
         width = config.fusion_width
@@ -61,11 +58,11 @@ class KnowledgeClip(nn.Module):
         self.text_bridge = nn.Sequential(nn.LayerNorm(self.towers.text_width), nn.Linear(self.towers.text_width, width))
         image_tokens = 1 + config.image_pool**2 if config.image_pool else self.towers.image_tokens
         self.fusion = Fusion(config, max(image_tokens, self.towers.context), attention)
+        # Two layers [P], the hidden one of the fusion's width and GELU as there [D].
         self.relation_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(relations)))
-        self.graph = GraphNetwork(width, config.gnn_layers)
-        # The fused space has a temperature of its own: the towers' comes trained with a checkpoint, and at its 0.01 a
-        # fusion of random weights learns nothing [D].
-        self.log_inverse_temperature = nn.Parameter(torch.tensor(-math.log(0.07)))
+        self.graph = GraphNetwork(width, config.gnn_layers, config.gnn_gate)
+        if config.own_temperature:
+            self.log_inverse_temperature = nn.Parameter(torch.tensor(-math.log(config.temperature)))
 
     @property
     def fused(self) -> bool:
@@ -74,19 +71,20 @@ class KnowledgeClip(nn.Module):
 
     @property
     def temperature(self) -> Float[Tensor, ""]:
-        """tau of the knowledge objectives."""
-        return (-self.log_inverse_temperature).exp()
+        """tau of the knowledge objectives: CLIP's, or one of their own [D], for the reason that its setting gives."""
+        return (-self.log_inverse_temperature).exp() if self.config.own_temperature else self.towers.temperature
 
     @property
     def scales(self) -> list[nn.Parameter]:
-        """What both temperatures are made of: the only parameters that the objectives read themselves."""
-        return [self.towers.clip.logit_scale] + ([self.log_inverse_temperature] if self.fused else [])
+        """What the temperatures are made of: the only parameters that the objectives read themselves."""
+        own = [self.log_inverse_temperature] if self.fused and self.config.own_temperature else []
+        return [self.towers.clip.logit_scale, *own]
 
     @torch.no_grad()
     def clamp_temperatures(self) -> None:
-        """Keeps both temperatures above CLIP's bound [D]; called after each step."""
+        """Keeps the temperatures from going below the least [D: CLIP's bound]; called after each step."""
         for scale in self.scales:
-            scale.clamp_(max=-math.log(LEAST_TEMPERATURE))
+            scale.clamp_(max=-math.log(self.config.least_temperature))
 
     # Encoding (Eq. 2)
 

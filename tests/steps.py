@@ -1,6 +1,6 @@
 """Training steps on a small random graph, in any number of parts; run by torchrun, also in several processes.
 
-    python -m torch.distributed.run --nproc-per-node 2 tests/steps.py FOLDER OUT
+python -m torch.distributed.run --nproc-per-node 2 tests/steps.py FOLDER OUT
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from kgstore import open_store
+from kgstore.command import run_command
 from kgstore.projecting import project
 from kgstore.projection import open_projection
 from kgstore.recipes import load_recipe
@@ -84,12 +86,20 @@ def trained(steps: Steps, passes: int, own: Processes = ALONE, config: TrainConf
 
 
 def main(folder: Path, out: Path) -> None:
+    """Writes what each process found; in the end the second one fails where the first one waits for it."""
     with processes() as own:
         with own.first_before_others():
             steps = Steps(folder)
         found = {f"passes-{passes}": trained(steps, passes, own) for passes in (1, 3)}
-        torch.save(found, out / f"process-{own.rank}.pt")
+        save_file(found["passes-1"], out / f"process-{own.rank}-passes-1")
+        save_file(found["passes-3"], out / f"process-{own.rank}-passes-3")
+        assert own.any(own.rank == 1)
+        assert not own.any(False)
+        assert own.shared(lambda: own.rank) == 0
+        if not own.first:
+            raise OSError("the disk is gone")
+        own.wait()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.exit(run_command(lambda: main(Path(sys.argv[1]), Path(sys.argv[2]))))

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.config import ModelConfig
 from model.fusion import Elements, Fusion, Layer, Sequence
 from model.graph_network import GatedMean, GraphNetwork
 from model.knowledge_clip import Encoding, mixed, pooled_grid
 from model.towers import BadTowers, Towers, clip_from_checkpoint
-from tests.training_batches import TINY, random_batch, tiny_clip, tiny_network
+from tests.training_batches import TINY, random_batch, random_texts, tiny_clip, tiny_network
 
 LOSSES = ("e2e", "e2r", "g2e", "kd", "clip")
 
@@ -157,16 +158,18 @@ def test_drop_path_leaves_evaluation_alone_and_keeps_the_mean() -> None:
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.05)
 
 
-def test_the_graph_network_is_equations_11_and_12() -> None:
+@pytest.mark.parametrize("gate", ["elementwise", "dot"])
+def test_the_graph_network_is_equations_11_and_12(gate: str) -> None:
     torch.manual_seed(0)
-    network = GraphNetwork(6, layers=2)
+    network = GraphNetwork(6, layers=2, gate=gate)
     entities, gates = torch.randn(5, 6), torch.randn(7, 6)
     head, tail = torch.tensor([0, 1, 2, 3, 3, 4, 2]), torch.tensor([1, 0, 1, 1, 2, 2, 0])
     G = entities
     for layer in cast("list[GatedMean]", list(network.layers)):
         new = G.clone()  # entities 3 and 4 have no incoming edge and stay as they are
         for t in (0, 1, 2):
-            incoming = [(layer.gate.weight @ gates[e]) * G[head[e]] for e in range(7) if tail[e] == t]
+            products = [(layer.gate.weight @ gates[e], G[head[e]]) for e in range(7) if tail[e] == t]
+            incoming = [g * h if gate == "elementwise" else (g @ h) / 6**0.5 * h for g, h in products]
             new[t] = torch.stack(incoming).sum(0) / len(incoming)
         G = new
     torch.testing.assert_close(network(entities, head, tail, gates), G)
@@ -200,9 +203,22 @@ def test_mixing_works_where_one_side_is_empty() -> None:
     torch.testing.assert_close(again.pooled, texts.pooled)
 
 
-@pytest.mark.parametrize("masked", ["drop", "zero"])
-def test_all_losses_are_finite_and_reach_every_parameter(masked: str) -> None:
-    model, teacher = tiny_network(dataclasses.replace(TINY, masked=masked)), Towers(tiny_clip(9))
+OTHER_CHOICES = dataclasses.replace(
+    TINY,
+    masked="zero",
+    image_tokens="normed",
+    text_tokens="projected",
+    gnn_gate="dot",
+    fusion_mlp=2,
+    own_temperature=False,
+    e2e_symmetric=True,
+    teacher_temperature=0.05,
+)
+
+
+@pytest.mark.parametrize("config", [TINY, OTHER_CHOICES], ids=["defaults", "other choices"])
+def test_all_losses_are_finite_and_reach_every_parameter(config: ModelConfig) -> None:
+    model, teacher = tiny_network(config), Towers(tiny_clip(9))
     terms = model.losses(random_batch(), LOSSES, teacher)
     assert set(terms) == set(LOSSES)
     sum(terms.values()).backward()  # type: ignore[union-attr]
@@ -240,6 +256,31 @@ def test_losses_do_not_depend_on_the_order_of_triples() -> None:
 def test_tails_without_incoming_edges_are_left_out_of_g2e() -> None:
     model, batch = tiny_network(), random_batch(edges=0)
     assert model.losses(batch, {"g2e"})["g2e"].item() == 0.0
+
+
+def test_tokens_are_taken_before_or_after_the_projection() -> None:
+    tokens, lengths = random_texts(5, 8, seed=2)
+    pixels = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
+    default, other = Towers(tiny_clip()), Towers(tiny_clip(), image_projected=False, text_projected=True)
+    for seen, projection in (
+        ((other.image(pixels), default.image(pixels)), default.clip.visual_projection),
+        ((default.text(tokens, lengths), other.text(tokens, lengths)), default.clip.text_projection),
+    ):
+        normed, projected = seen
+        torch.testing.assert_close(projection(normed.tokens), projected.tokens)
+        torch.testing.assert_close(normed.pooled, projected.pooled)
+
+
+def test_the_temperatures_begin_and_end_where_they_are_told_to() -> None:
+    model = tiny_network(dataclasses.replace(TINY, temperature=0.2, least_temperature=0.1))
+    assert model.temperature.item() == pytest.approx(0.2)
+    with torch.no_grad():
+        for scale in model.scales:
+            scale.fill_(50)
+    model.clamp_temperatures()
+    assert model.temperature.item() == model.towers.temperature.item() == pytest.approx(0.1)
+    shared = tiny_network(dataclasses.replace(TINY, own_temperature=False))
+    assert shared.temperature.item() == shared.towers.temperature.item()
 
 
 def test_texts_of_the_same_words_are_no_negatives_of_each_other() -> None:
