@@ -7,15 +7,18 @@ all tails, heads by inverse relations.
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
+from torch import nn
 
 from kgstore.command import WrongCall
 from model.baseline_counts import Facts
@@ -30,10 +33,10 @@ MOST = 64_000_000
 class Training:
     """How an embedding is trained."""
 
-    dim: int = 128
-    epochs: int = 100
+    dim: int = 64
+    epochs: int = 50
     batch_size: int = 256
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-2
     negatives: int = 64
     margin: float = 6.0
     device: str = "cpu"
@@ -61,6 +64,7 @@ class PykeenLinks:
         self, asked: Int64[np.ndarray, "k 3"], known: Int64[np.ndarray, "e 3"]
     ) -> dict[str, float]:
         """What PyKEEN's own evaluator finds of head, relation, tail triples, filtered by the known ones."""
+        logging.getLogger("torch_max_mem").setLevel(logging.ERROR)  # it warns of memory that it need not look for
         evaluator = _pykeen("evaluation").RankBasedEvaluator(filtered=True)
         results = evaluator.evaluate(
             model=self.model,
@@ -96,7 +100,9 @@ def train(name: str, facts: Facts, training: Training, seed: int) -> PykeenLinks
     shared = {"triples_factory": factory, "embedding_dim": training.dim, "random_seed": seed}
     if name == "rotate":
         loss = {"loss": "nssa", "loss_kwargs": {"margin": training.margin, "adversarial_temperature": 1.0}}
-        model = models.RotatE(**shared, **loss)
+        # As in RotatE's own code: near PyKEEN's smaller first values the loss is flat at this margin.
+        reach = (training.margin + 2.0) / training.dim
+        model = models.RotatE(**shared, **loss, entity_initializer=partial(nn.init.uniform_, a=-reach, b=reach))
         loop_class, options = "SLCWATrainingLoop", {"negative_sampler_kwargs": {"num_negs_per_pos": training.negatives}}
     else:
         model = models.ComplEx(**shared, loss="crossentropy", entity_initializer="xavier_uniform_", regularizer=None)

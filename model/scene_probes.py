@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int64
 
+from kgstore.projection import Projection
 from kgstore.values import SPLITS
 from model.held_out import Figures, NothingToMeasure, drawn
 from model.predict import Predictor
@@ -67,7 +68,7 @@ def evaluate_relation_probe(subject: Predictor, split: str = "test", limit: int 
     TYPE/.../swap      of one relation
     mirrored/...       all forms (see probes.py) of those relations whose converse has a word, such as "left of"
     """
-    asked = drawn_from(subject, related(subject, split), limit)
+    asked = drawn_from(subject, related(subject.projection, split), limit)
     if not asked:
         raise NothingToMeasure(
             f"The graph has no {split} pictures with regions that have names and stand in a relation to each other, so "
@@ -96,7 +97,7 @@ def evaluate_attribute_probe(subject: Predictor, split: str = "test", limit: int
     swap is the mean of the comparison as written and with the two things in the other order; words_alone is the same
     with the average picture; all: both true sentences beat both false ones (chance 1/6).
     """
-    asked = drawn_from(subject, attributed(subject, split), limit)
+    asked = drawn_from(subject, attributed(subject.projection, split), limit)
     if not asked:
         raise NothingToMeasure(
             f"The graph has no {split} pictures with two regions of other names and other attributes (HAS_ATTRIBUTE, "
@@ -109,9 +110,9 @@ def evaluate_attribute_probe(subject: Predictor, split: str = "test", limit: int
     return figures
 
 
-def related(subject: Predictor, split: str) -> list[Asked]:
+def related(projection: Projection, split: str) -> list[Asked]:
     """Every triple of two regions of one picture whose swapped form the graph does not know to be true."""
-    projection, scene = subject.projection, SceneGraph(subject.projection)
+    scene = SceneGraph(projection)
     edges = scene.between_regions(np.arange(projection.edge_count))
     own = np.asarray(projection.split[edges]) == SPLITS.index(split)
     facts: dict[int, set[tuple[str, str, str]]] = defaultdict(set)  # what is true of each picture, in names
@@ -133,14 +134,16 @@ def related(subject: Predictor, split: str) -> list[Asked]:
         swapped = {(tail_name, words, head_name)} | ({(head_name, converse, tail_name)} if converse else set())
         if head_name == tail_name or swapped & facts[picture]:
             continue
-        relation_forms = Relation(_a(head_name), words, _a(tail_name), converse or words).sentences(TEMPLATE)
+        relation_forms = Relation(with_article(head_name), words, with_article(tail_name), converse or words).sentences(
+            TEMPLATE
+        )
         found.append(Asked(picture, relation_forms, type_, bool(converse)))
     return found
 
 
-def attributed(subject: Predictor, split: str) -> list[Asked]:
+def attributed(projection: Projection, split: str) -> list[Asked]:
     """Pairs of things in one picture, with an attribute each that the other one's name does not have there."""
-    projection, scene = subject.projection, SceneGraph(subject.projection)
+    scene = SceneGraph(projection)
     things: dict[int, list[int]] = defaultdict(list)
     for region in scene.regions.tolist():
         if scene.attributes(region) and scene.names(region):
@@ -159,7 +162,7 @@ def attributed(subject: Predictor, split: str) -> list[Asked]:
         for k in drawn(np.arange(len(chosen)), PAIRS).tolist():
             (first, one), (second, other) = chosen[k]
             true, false = (f"{first} {one}", f"{second} {other}"), (f"{second} {one}", f"{first} {other}")
-            forms = tuple(f"{_a(a)} and {_a(b)}" for a, b in (true, true[::-1], false, false[::-1]))
+            forms = tuple(f"{with_article(a)} and {with_article(b)}" for a, b in (true, true[::-1], false, false[::-1]))
             found.append(Asked(picture, forms))
     return found
 
@@ -184,5 +187,5 @@ def _rows(subject: Predictor, asked: Sequence[Asked]) -> Int64[np.ndarray, " b"]
     return first_pictures(subject, np.array([each.picture for each in asked], np.int64))
 
 
-def _a(name: str) -> str:
+def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
