@@ -7,7 +7,7 @@ Where the nodes stand, and what the mouse is at, only the browser knows.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
@@ -229,8 +229,8 @@ class Neighbourhood:
         self.triples |= {triple.key: triple for triple in triples if triple.key in self.shown.triples}
         if unknown := self.shown.entities.keys() - self.entities.keys():
             self.shown = self.shown.without((), unknown)
-        for key in self.shown.triples:
-            self.types.setdefault(key.type)
+        for type_, _ in Counter(key.type for key in self.shown.triples).most_common():
+            self.types.setdefault(type_)
         self.message = full(left_out) if left_out else ""
 
     def _forget(self, triples: Collection[TripleKey], entities: Collection[str]) -> None:

@@ -13,17 +13,6 @@ const MARGIN = { x: 110, y: 50 };
 // does a step that is undone. Also what tests read.
 const memory = (globalThis.knowledgeClipGraph ??= { positions: new Map(), views: new Map() });
 
-function loadVis(address) {
-  globalThis.visNetworkLoading ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = address;
-    script.onload = () => resolve(globalThis.vis);
-    script.onerror = () => reject(new Error("vis-network did not load"));
-    document.head.appendChild(script);
-  });
-  return globalThis.visNetworkLoading;
-}
-
 class View {
   constructor(root, vis) {
     this.root = root;
@@ -36,7 +25,10 @@ class View {
     this.hovered = {};
     this.selected = {};
     root.querySelector(".tools").onclick = (event) => this.press(event.target.dataset.do);
-    this.canvas.onmouseleave = () => this.hover({});
+    this.canvas.onmouseleave = () => {
+      this.network?.interactionHandler.popup?.hide();
+      this.hover({});
+    };
     this.canvas.onkeydown = (event) => this.key(event);
     this.resizes = new ResizeObserver(() => this.resized());
     this.resizes.observe(this.canvas);

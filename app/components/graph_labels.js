@@ -4,6 +4,7 @@ const LABEL_SIZE = 12.5;
 const EDGE_LABEL_SIZE = 11;
 const LINE_HEIGHT = 1.2;
 const LINE_WIDTH = 120;
+const APART = 3;
 const MOST_EDGE_LABELS = 70;
 const SMALLEST_SCALE_FOR_EDGES = 0.45;
 
@@ -28,7 +29,7 @@ class Occupied {
   isFree(box, own) {
     for (const key of this.around(box)) {
       for (const other of this.cells.get(key) ?? []) {
-        if (other.owner !== own && other.left < box.right && other.right > box.left && other.top < box.bottom
+        if (other.owner !== own && other.left < box.right + APART && other.right > box.left - APART && other.top < box.bottom
             && other.bottom > box.top) return false;
       }
     }

@@ -1,4 +1,16 @@
-// How nodes and edges look, and where a new node begins. Names are painted by graph_labels.js, not by vis.
+// vis-network, loaded once for all views; how nodes and edges look in it, and where a new node begins. Names are painted
+// by graph_labels.js, not by vis.
+
+function loadVis(address) {
+  globalThis.visNetworkLoading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.onload = () => resolve(globalThis.vis);
+    script.onerror = () => reject(new Error("vis-network did not load"));
+    document.head.appendChild(script);
+  });
+  return globalThis.visNetworkLoading;
+}
 
 // A grey square for a picture that does not come; vis draws nothing at all without one.
 const BLANK = "data:image/svg+xml;utf8," + encodeURIComponent(
