@@ -83,8 +83,6 @@ def measured(folder: Path, entities: int, relations: int) -> dict[str, float]:
         found["expansion, seconds until it is seen"] = time.perf_counter() - began
         page.wait_for_timeout(2000)
         after = graph_of(page, graph)
-        if picture := os.environ.get("PICTURE"):
-            page.screenshot(path=picture)
         found["entities after the expansion"] = float(len(after))
         found["old entities moved at most, pixels"] = max(
             abs(after[id][axis] - before[id][axis]) for id in before for axis in ("x", "y")
