@@ -101,6 +101,10 @@ class LadybugReader:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """Stops what another thread is asking; it is told StoreUnavailable, and has to close()."""
+        self._process.kill()
+
     def close(self) -> None:
         """Kills the process; it holds nothing that could be lost."""
         self._process.kill()

@@ -29,7 +29,7 @@ from kgstore.ladybug_bulk import BulkWrite, read_ahead
 from kgstore.ladybug_cypher import NO_RELATION, for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_paths import AMONG, paths
-from kgstore.ladybug_reader import LadybugReader
+from kgstore.ladybug_readers import LadybugReaders
 from kgstore.ladybug_recipe import TableQuery, table_query
 from kgstore.ladybug_retract import retract
 from kgstore.ladybug_statements import (
@@ -167,9 +167,8 @@ class LadybugStore:
             )
         self._path = path
         self._lock = FileLock(path.with_name(path.name + ".lock"), path)
-        self._changing = threading.Lock()  # held while the file changes, and while the reader needs it not to
         self._using = threading.RLock()  # held for each use of the engine
-        self._reader: LadybugReader | None = None
+        self._readers = LadybugReaders(path)
         self._closed = False
         self._statistics = Remembered()
         try:
@@ -317,9 +316,7 @@ class LadybugStore:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._changing, self._using:
-            if self._reader is not None:
-                self._reader.rest()
+        with self._readers.changing(), self._using:
             try:
                 yield
             except BaseException:
@@ -467,8 +464,13 @@ class LadybugStore:
         self, a: str, b: str, *, hops: int = 4, limit: int = 5, seconds: float = 5.0, origin: Origin | None = None
     ) -> list[tuple[Triple, ...]]:
         self.entity(a), self.entity(b)
-        with self._changing:
-            return paths(self._reading(), a, b, hops, limit, seconds, origin or "") if a != b else []
+        if a == b:
+            return []
+        self._shorten_log()
+        return self._readers.ask(
+            lambda reader, left: paths(reader, a, b, hops, limit, left, origin or ""),
+            seconds,
+        )
 
     def facts(
         self,
@@ -584,8 +586,9 @@ class LadybugStore:
     def columns(self, cypher: str, parameters: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         require_reading(cypher, parameters or {}, procedures=())
         with tempfile.TemporaryFile() as file:
-            with self._changing:
-                _spool(self._reading().columns(for_ladybug(cypher, self._tables), parameters or {}), file)
+            self._shorten_log()
+            with self._readers.reading() as reader:
+                _spool(reader.columns(for_ladybug(cypher, self._tables), parameters or {}), file)
             if file.tell():
                 file.seek(0)
                 with pa.ipc.open_stream(file) as stream:
@@ -606,8 +609,9 @@ class LadybugStore:
             parts = -(-rows // RECIPE_CHUNK)
             for part in range(parts):
                 asked = query.over(end * part // parts, end * (part + 1) // parts)
-                with self._changing:
-                    answer = list(self._reading().columns(asked, {}, at_once=True))
+                self._shorten_log()
+                with self._readers.reading() as reader:
+                    answer = list(reader.columns(asked, {}, at_once=True))
                 yield from map(query.complete, answer)
 
     def _table_queries(
@@ -628,28 +632,27 @@ class LadybugStore:
         self, cypher: str, parameters: Mapping[str, object] | None = None, *, seconds: float = 10.0, rows: int = 1000
     ) -> Rows:
         require_reading(cypher, parameters or {}, procedures=())
-        with self._changing:
-            reader = self._reading()
-            names, found = reader.rows(for_ladybug(cypher, self._tables), parameters or {}, seconds, rows + 1)
+        written = for_ladybug(cypher, self._tables)
+        self._shorten_log()
+        names, found = self._readers.ask(
+            lambda reader, left: reader.rows(written, parameters or {}, left, rows + 1),
+            seconds,
+        )
         return Rows(names_as_written(cypher, names), found[:rows], len(found) > rows)
 
-    def _reading(self) -> LadybugReader:
+    def _shorten_log(self) -> None:
         log = self._path.with_name(self._path.name + ".wal")
         if log.exists() and log.stat().st_size > LOG_TO_READ:
-            with self._using:
+            with self._readers.changing(), self._using:
                 self._engine.checkpoint()
-        if self._reader is None or not self._reader.alive:
-            self._reader = LadybugReader(self._path)
-        return self._reader
 
     def close(self) -> None:
         self._index.close()  # first: one that is being made uses the engine
-        with self._changing, self._using:
+        with self._readers.changing(), self._using:
             if self._closed:
                 return
             self._closed = True
-            if self._reader is not None:
-                self._reader.close()
+            self._readers.close()
             self._engine.close()
             self._lock.close()
 

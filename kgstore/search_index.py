@@ -150,7 +150,7 @@ class SearchIndex:
         return dict(self._vocabulary.holding(word, HOLDING, at_start=len(word) < 3 and word.isascii()))
 
     def _meant(self, word: str, found: Readings) -> dict[int, float]:
-        return {**dict(self._vocabulary.alike(word, ALTERNATIVES)), **found} if len(word) > 2 else dict(found)
+        return {**dict(self._vocabulary.alike(word, ALTERNATIVES)), **found} if len(word) > 1 else dict(found)
 
     def _scored(
         self, asked: Sequence[str], readings: Sequence[Readings], only: str, loosely: bool = False

@@ -21,7 +21,7 @@ def test_an_answer_comes_while_somebody_types(page: Page, site: Site) -> None:
     expect(card(page, "t:crate")).to_be_visible()
     expect(box).to_be_focused()
     box.press_sequentially("e", delay=30)
-    page.wait_for_function("location.search === '?q=crate'")
+    page.wait_for_function("() => location.search === '?q=crate'")
     settle(page)
     card(page, "t:crate").focus()
     page.keyboard.press("Enter")

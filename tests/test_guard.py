@@ -180,7 +180,7 @@ from kgstore import Entity, open_store
 store = open_store(sys.argv[1])
 store.write([Entity("a:1")])
 store.query("RETURN 1")
-print(store._reader._process.pid, flush=True)
+print(store._readers._idle[0]._process.pid, flush=True)
 store.query("UNWIND range(1, 1000000000) AS x UNWIND range(1, 100000) AS y RETURN sum(x * y)", seconds=600)
 """
     parent = start(script, tmp_path / "graph.lbug")
