@@ -22,6 +22,7 @@ from model.track import Run
 
 NOTHING, ANOTHER = "nothing", "another CLIP"
 FIRST = ("steps", "batch_size", "save_every", "eval_every")
+CLIP = "clip"
 #: The run that this session has started: it is looked at as soon as it is there.
 AWAITED = "awaited run"
 OBJECTIVE = "knowledge-clip learns from all of the graph; clip only from pictures with captions, and fast."
@@ -76,7 +77,7 @@ def new_run_dialog() -> None:
     towers = towers_to_start_from(init, source, st.session_state.get("new towers") or "")
     form = Form()
     form.typed["objective"] = objective
-    draw_fields(form, objective, towers, fixed=bool(init))
+    draw_fields(form, objective, towers, fixed=bool(init), whole=source is not None and objective_of(source) != CLIP)
     found = checked(form.typed, towers)
     form.say(found.problems)
     if st.button("Start", type="primary", key="start run", icon=":material/play_arrow:", disabled=bool(taken)):
@@ -141,14 +142,15 @@ def draw_start(runs: Mapping[str, Run]) -> tuple[str, Run | None]:
     return (str(runs[chosen].directory), runs[chosen]) if chosen in runs else ("", None)
 
 
-def draw_fields(form: Form, objective: str, towers: str, *, fixed: bool) -> None:
-    """All settings, the first ones in sight. The towers are `fixed` when they come with what the run starts from."""
+def draw_fields(form: Form, objective: str, towers: str, *, fixed: bool, whole: bool) -> None:
+    """All settings, the first ones in sight. What the run starts from may bring its towers, which then are `fixed`, or
+    the `whole` network."""
     train = {field.name: field for field in fields_of(TrainConfig, objective, towers)}
     shape = [field for field in fields_of(ModelConfig, objective, towers) if not (fixed and field.name == "towers")]
     form.draw_many([train[name] for name in FIRST], columns=len(FIRST))
     with st.expander("All settings of the training", icon=":material/tune:", key="new training"):
         form.draw_many([field for name, field in train.items() if name not in ("objective", *FIRST)])
-    if objective != "clip":
+    if objective != CLIP and not whole:
         with st.expander("The network's shape", icon=":material/hub:", key="new shape"):
             form.draw_many(shape)
 

@@ -8,7 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from app.runs import towers_of
 from kgstore.errors import KgError
@@ -16,12 +16,11 @@ from model.config import (
     CHECKPOINT_TOWERS,
     CLIP_DEFAULTS,
     PRESETS,
+    READ_AS,
     BadConfig,
     ModelConfig,
     TrainConfig,
     from_flags,
-    parse_numbers,
-    parse_shares,
 )
 from model.track import Run
 
@@ -96,9 +95,7 @@ def parsed(text: str, hint: Any) -> Any:
     if hint is bool:
         return text == YES
     try:
-        if (origin := get_origin(hint)) is not None:
-            return {dict: parse_shares, tuple: parse_numbers}[origin](text)
-        return hint(text)
+        return READ_AS[hint][0](text)
     except argparse.ArgumentTypeError as error:
         raise ValueError(f"{error}.") from None
     except ValueError:

@@ -345,9 +345,9 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[ModelConfig] | type[Tr
         else:
             group.add_argument(
                 flag,
-                type=_KINDS[hints[each.name]][0],
+                type=READ_AS[hints[each.name]][0],
                 choices=each.metadata["choices"] or None,
-                metavar=None if each.metadata["choices"] else _KINDS[hints[each.name]][1],
+                metavar=None if each.metadata["choices"] else READ_AS[hints[each.name]][1],
                 default=argparse.SUPPRESS,
                 help=shown,
             )
@@ -417,7 +417,7 @@ def parse_numbers(text: str) -> tuple[int, ...]:
 
 
 #: How a flag of each kind of value is read, and what its help calls the value.
-_KINDS: dict[Any, tuple[Callable[[str], Any], str]] = {
+READ_AS: dict[Any, tuple[Callable[[str], Any], str]] = {
     int: (int, "N"),
     float: (float, "X"),
     str: (str, "WORD"),

@@ -19,7 +19,7 @@ from app.run_form import checked, fields_of
 from app.run_tables import csv_of, result_rows
 from app.settings import Settings, use
 from app.shared import close_graph
-from model.config import TrainConfig
+from model.config import ModelConfig, TrainConfig
 from model.track import BadRun, Run, RunWriter, write_json
 from tests.app_graph import write_settings
 
@@ -207,11 +207,11 @@ def test_fields_show_the_defaults_that_objective_and_towers_bring() -> None:
 
 
 def test_what_was_typed_becomes_flags() -> None:
-    found = checked({"steps": " 20 ", "by_weight": "no", "fanout": "2,2", "shares": "", "masked": "zero"}, "small")
+    found = checked({"steps": " 20 ", "by_weight": "no", "fanout": "2,2", "shares": "", "freeze": "image"}, "small")
     assert found.problems == {}
-    assert found.flags == ["--steps=20", "--no-by-weight", "--fanout=2,2", "--masked=zero"]
+    assert found.flags == ["--steps=20", "--no-by-weight", "--fanout=2,2", "--freeze=image"]
     assert found.train is not None
-    assert (found.train.steps, found.train.lr_towers) == (20, 1e-3)
+    assert (found.train.steps, found.train.lr_towers, found.train.freeze) == (20, 1e-3, ("image",))
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,12 @@ def test_what_cannot_be_is_a_sentence_at_its_field(field: str, text: str, senten
     found = checked({field: text}, "small")
     assert list(found.problems) == [field]
     assert sentence in found.problems[field]
+
+
+def test_every_default_that_a_field_shows_can_be_typed() -> None:
+    for kind in (TrainConfig, ModelConfig):
+        typed = {field.name: field.default for field in fields_of(kind, "knowledge-clip", "small")}
+        assert checked(typed, "small").problems == {}
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "first", "a\nb"])
