@@ -105,6 +105,8 @@ class Fusion(nn.Module):
         Sequences of like length go through the layers together and without what pads them: the mathematics of one
         padded batch for half its cost.
         """
+        if not len(sequence.states):  # a part may have no triple, where the graph has lost those that were drawn
+            return sequence.states[:, 0]
         groups = by_length(sequence.attended.sum(1))
         results = [self._layers(*packed(sequence, rows)) for rows in groups]
         return torch.cat(results)[torch.cat(groups).argsort()]

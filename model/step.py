@@ -87,4 +87,5 @@ def go_back(part: Representations, whole: Representations, first: Mapping[str, i
         if value.requires_grad and gradient is not None:  # frozen towers give representations without gradient
             values.append(value)
             gradients.append(gradient[first[name] : first[name] + len(value)].to(value.dtype))
-    torch.autograd.backward(values, gradients)
+    if values:
+        torch.autograd.backward(values, gradients)

@@ -74,6 +74,20 @@ def test_accumulation_keeps_the_negatives_of_the_whole_batch(steps: Steps, name:
     close(found[2], found[0])
 
 
+def test_a_part_may_have_no_triple(steps: Steps) -> None:
+    """As where the graph has lost triples that were drawn."""
+    drawn = steps.sampler.sample(0)
+    two = {name: getattr(drawn, name)[:2] for name in ("head", "relation", "tail")}
+    sample = dataclasses.replace(drawn, fact=None, **two)
+    model, taught, found = steps.network(), teacher(), []
+    for passes in (1, 3):
+        model.zero_grad()
+        parts = [steps.views.batch(sample, part) for part in Cut(passes=passes, hops=2).parts(sample)]
+        found.append({**backward(model, parts, CONFIG, 0, taught), **gradients(model)})
+    assert min(len(part.head) for part in parts) == 0
+    close(found[1], found[0])
+
+
 def test_several_steps_of_accumulation_train_as_large_batches_do(steps: Steps) -> None:
     close(trained(steps, 4), trained(steps, 1))
 
