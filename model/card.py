@@ -17,6 +17,7 @@ from safetensors import safe_open
 from kgstore.errors import BadProjection
 from kgstore.projection import Projection, open_projection
 from model.config import ModelConfig, TrainConfig
+from model.results_table import tables
 from model.selection import VALID
 from model.track import Run
 
@@ -53,8 +54,8 @@ def write_card(directory: str | Path) -> None:
 
 def _sections(run: Run) -> Iterator[str]:
     config = run.config
-    kind = "clip" if config["train"]["objective"] == "clip" else "knowledge-clip"
-    yield f"---\nlibrary_name: knowledge-clip\ntags:\n- clip\n- knowledge-graph\n- {kind}\n---"
+    tags = dict.fromkeys(("clip", "knowledge-graph", config["train"]["objective"]))
+    yield "\n".join(["---", "library_name: knowledge-clip", "tags:", *(f"- {tag}" for tag in tags), "---"])
     yield f"# {run.name}\n\n{_summary(run, config)}"
     yield _use(run)
     yield "## Data\n\n" + "\n\n".join(_data(run, config))
@@ -156,9 +157,18 @@ def _results(run: Run) -> Iterator[str]:
         )
     if found:
         yield f"By `python -m model.evaluate`, of checkpoint {found['checkpoint']}; percents, but for counts:"
-        yield _table(("figure", ""), [(name, f"{value:,.1f}") for name, value in found["metrics"].items()])
+        yield tables(_by_part(found["metrics"]), markdown=True)
     else:
         yield "Not evaluated yet: `python -m model.evaluate` adds its table here."
+
+
+def _by_part(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """part/name -> value, as part -> name -> value."""
+    parts: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        part, _, own = name.partition("/")
+        parts.setdefault(part, {})[own] = value
+    return parts
 
 
 def _limits(config: Mapping[str, Any]) -> str:

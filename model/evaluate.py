@@ -35,6 +35,7 @@ import torch
 from kgstore import open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
 from kgstore.values import SPLITS
+from model.card import write_card
 from model.classes import CLASS_RELATIONS
 from model.device import usable_device
 from model.embed import NoFusion
@@ -113,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = run.directory / ("results.json" if args.split == "test" else f"results-{args.split}.json")
     new = {"checkpoint": subject.trained.checkpoint, **results_of(figures), "sentences": sentences}
     write_json(path, _joined(path, new, {*args.only, LINKS}) | {"examples": examples(subject, args.split)})
+    write_card(run.directory)
     if figures:
         print(tables(figures, markdown=args.markdown))
     for part, sentence in sentences.items():

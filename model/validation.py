@@ -27,6 +27,7 @@ from model.knowledge_clip import KnowledgeClip
 from model.measures import captioned, evaluate_relations, evaluate_retrieval, evaluate_tails, examples
 from model.objectives import total_loss
 from model.predict import Predictor
+from model.results_table import COUNTS
 from model.tokens import Tokenizer
 from model.towers import Towers
 from model.track import Run
@@ -40,7 +41,6 @@ PARTS: dict[str, Callable[[Predictor, str, int], Figures]] = {
     "relations": evaluate_relations,
     "tails": evaluate_tails,
 }
-COUNTS = frozenset({"pictures", "captions", "triples", "entities"})
 
 
 class Measured(NamedTuple):
