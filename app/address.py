@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
@@ -45,3 +45,9 @@ def number(name: str, default: int = 1) -> int:
 def _known() -> dict[str, str]:
     known: dict[str, str] = st.session_state.setdefault("addresses", {})
     return known
+
+
+def labelled(key: str, labels: Mapping[str, object]) -> str:
+    """The key of a widget whose options are called like that. A browser tells options by their labels, so one whose
+    label changed would lose its choice: that is another widget, which takes the choice from the address."""
+    return f"{key} {hash(tuple(labels.items()))}"

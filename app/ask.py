@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
 
-from app.cards import Card, cards
+from app.cards import Card, State, cards
 from app.escape import escape
 from app.filters import ANY, Kept
 from app.runs import choose_run, model_of, objective_of, trained_runs
 from app.shared import graph
-from app.words import Catalogue, name_of, names
-from kgstore import Entity
+from app.words import Catalogue, count, name_of, names
+from kgstore import COMMON_TYPE, Entity, Triple
 from kgstore.errors import KgError
+from kgstore.facts import FactFilter
 from model.track import Run
+
+if TYPE_CHECKING:
+    from model.predict import Answer
 
 ANSWERS = 5
 #: What is asked first, so that one picture shows two answers; others are asked by what the graph says of them.
 FIRST = {"image": ("IMAGE_OF", "IS_A"), "region": ("DEPICTS", "HAS_COLOUR")}
 USUAL = ("IS_A", "SYNONYM")
+PREDICTED = 1000
+#: What a card says of an answer, and how it looks.
+STANDING: dict[str, tuple[str, State]] = {
+    "": ("", ""),
+    "new": ("new", ""),
+    "known": ("known", "known"),
+    "waiting": ("waits for review", "predicted"),
+    "accepted": ("accepted", "accepted"),
+    "rejected": ("rejected", "rejected"),
+}
 
 
 def draw_ask(entity: Entity, catalogue: Catalogue) -> None:
@@ -76,12 +91,40 @@ def draw_answers(
                 st.error(escape(str(error)), icon=":material/error:")
                 continue
             found = names(graph().entities([answer.id for answer in answers]))
+            states = standing(head, type_, answers)
             cards(
                 f"answers {type_}",
                 [
-                    Card(found[a.id], a.score, rank, "known" if a.known else "", "known" if a.known else "")
+                    Card(found[a.id], a.score, rank, *STANDING[states[a.id]])
                     for rank, a in enumerate(answers, 1)
                     if a.id in found
                 ],
                 layout="rows",
             )
+            new = [answer for answer in answers if states[answer.id] == "new"]
+            if isinstance(head, Entity) and new and type_ != COMMON_TYPE:
+                st.button(
+                    f"Put {count(len(new), 'new one')} up for review",
+                    key=f"propose {type_}",
+                    icon=":material/fact_check:",
+                    type="tertiary",
+                    on_click=propose,
+                    args=(head.id, type_, new, run.name),
+                )
+
+
+def standing(head: Entity | Image.Image, type_: str, answers: Sequence[Answer]) -> dict[str, str]:
+    """Whether the graph holds each answer to an entity as a fact, as a prediction in some state, or not at all."""
+    if not isinstance(head, Entity):
+        return {answer.id: "" for answer in answers}
+    states = {answer.id: "known" if answer.known else "new" for answer in answers}
+    chosen = FactFilter("out", (type_,), "predicted", rejected=True)
+    predicted = graph().facts(head.id, chosen, order="score", limit=PREDICTED).triples
+    return states | {triple.tail: triple.decision or "waiting" for triple in predicted if triple.tail in states}
+
+
+def propose(head: str, type_: str, answers: Sequence[Answer], run: str) -> None:
+    """Puts answers into the graph as predictions that wait for review."""
+    graph().propose(
+        [Triple(head, type_, answer.id, origin="predicted", score=answer.score, run=run) for answer in answers]
+    )

@@ -20,7 +20,7 @@ _mount = component("cards")
 
 ENTITY_PAGE = "views/entity.py"
 Layout = Literal["gallery", "rows", "chips"]
-State = Literal["", "known", "predicted", "accepted"]
+State = Literal["", "known", "predicted", "accepted", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,9 @@ def decide(seen: Sequence[Triple], decision: Decision) -> None:
     except KgError as error:
         _say("error", str(error))
         return
-    desk().settle([*(triple.key for triple in decided.taken if triple.decision), *decided.gone], waits=False)
-    desk().settle([triple.key for triple in decided.done], waits=not decision)
+    gone = [*(triple.key for triple in decided.taken if triple.decision), *decided.gone]
+    desk().settle(session(), gone, waits=False)
+    desk().settle(session(), [triple.key for triple in decided.done], waits=not decision)
     if decision:
         queue.take_out(decided.changed)
         steps += [decided.changed] if decided.changed else []

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.settings import current
 from kgstore import Triple, TripleKey
@@ -24,6 +26,7 @@ class Desk:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._looking: dict[str, tuple[TripleKey, float]] = {}
+        self._decided_at: dict[str, float] = {}
         self._settled: OrderedDict[TripleKey, float] = OrderedDict()
 
     def take(
@@ -35,9 +38,8 @@ class Desk:
         after all others, in their order.
         """
         with self._lock:
-            now = time.monotonic()
             own = self._looking.pop(session, None)
-            busy = {key for key, at in self._looking.values() if now - at < SECONDS}
+            busy = set(self._looked_at().values())
             waiting = [triple for triple in queue if self._settled.get(triple.key, read_at) <= read_at]
             places = {key: place for place, key in enumerate(last)}
             waiting.sort(key=lambda triple: places.get(triple.key, -1))
@@ -45,7 +47,7 @@ class Desk:
             free = [triple for triple in waiting if triple.key not in busy]
             chosen = next(iter((*kept, *free, *waiting)), None)
             if chosen is not None:
-                self._looking[session] = (chosen.key, now)
+                self._looking[session] = (chosen.key, time.monotonic())
             return chosen
 
     def give(self, session: str, key: TripleKey) -> None:
@@ -53,9 +55,10 @@ class Desk:
         with self._lock:
             self._looking[session] = (key, time.monotonic())
 
-    def settle(self, keys: Collection[TripleKey], waits: bool) -> None:
-        """Says that these were decided, or `waits` again."""
+    def settle(self, session: str, keys: Collection[TripleKey], waits: bool) -> None:
+        """Says that the session decided about these, or that they wait again."""
         with self._lock:
+            self._decided_at[session] = time.monotonic()
             for key in keys:
                 self._settled.pop(key, None)
                 if not waits:
@@ -63,11 +66,20 @@ class Desk:
             while len(self._settled) > REMEMBERED:
                 self._settled.popitem(last=False)
 
+    def moved(self, session: str, since: float) -> bool:
+        """Whether another session decided about anything since then."""
+        with self._lock:
+            return any(at > since for name, at in self._decided_at.items() if name != session)
+
     def others(self, session: str) -> int:
         """How many other sessions have looked at something lately."""
         with self._lock:
-            now = time.monotonic()
-            return sum(1 for name, (_, at) in self._looking.items() if name != session and now - at < SECONDS)
+            return len(self._looked_at().keys() - {session})
+
+    def _looked_at(self) -> dict[str, TripleKey]:
+        """What sessions look at whose window is open, or was lately."""
+        now = time.monotonic()
+        return {name: key for name, (key, at) in self._looking.items() if now - at < SECONDS and _here(name)}
 
 
 def desk() -> Desk:
@@ -81,6 +93,14 @@ def _desk(store: str) -> Desk:
 
 
 def session() -> str:
-    """A word for this session, by which reviewers are told apart."""
+    """A word for this session, by which reviewers are told apart: Streamlit's own, where a server runs."""
+    context = get_script_run_ctx() if runtime.exists() else None
+    if context is not None:
+        return context.session_id
     name: str = st.session_state.setdefault("session", uuid.uuid4().hex)
     return name
+
+
+def _here(session: str) -> bool:
+    """Whether its window is still open: what was looked at in one that was closed or loaded anew is free again."""
+    return not runtime.exists() or runtime.get_instance().is_active_session(session)

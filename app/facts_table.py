@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app.address import from_address, put, to_address
+from app.address import from_address, labelled, put, to_address
 from app.graph_expand import direction_text
 from app.paging import PAGE_ROWS, asked_row, draw_paging, last_page_row
 from app.shared import graph
-from app.table import Column, Row, Said, table
+from app.table import Column, Row, Said, Tone, table
 from app.words import Catalogue, count, names, score_text, since
 from kgstore import Entity, NeighbourCount, Triple
 from kgstore.facts import FACT_ORDERS, LARGEST_FIRST, FactFilter, FactOrder
+from kgstore.values import Decision
 
 COLUMNS = (Column("relation", "Relation"), Column("name", "Entity"), Column("origin", "Says"))
 WEIGHT, SCORE = Column("weight", "Weight", right=True), Column("score", "Score", right=True)
 RUN, WHEN = Column("run", "Run"), Column("when", "When", right=True)
-STATES = {"": "waiting", "accepted": "accepted", "rejected": "rejected"}
+STATES: dict[Decision, str] = {"": "waiting", "accepted": "accepted", "rejected": "rejected"}
+TONES: dict[Decision, Tone] = {"": "waiting", "accepted": "accepted", "rejected": "rejected"}
 
 
 def draw_facts(entity: Entity, counts: Sequence[NeighbourCount], runs: Sequence[str], catalogue: Catalogue) -> None:
@@ -59,7 +61,8 @@ def draw_filter(
     sources = [source.name for source in graph().sources()]
     said = ["asserted", *(f"by {name}" for name in sources), *(("predicted",) if runs else ())]
     said += [f"run {run}" for run in runs]
-    relation, origin, find = (f"{name} {entity.id}" for name in ("relation", "origin", "find"))
+    relation = labelled(f"relation {entity.id}", kinds)
+    origin, find = (f"{name} {entity.id}" for name in ("origin", "find"))
     from_address("relation", relation, kinds)
     from_address("origin", origin, said)
     from_address("find", find)
@@ -139,7 +142,7 @@ def fact_row(
         Said(relation, "", triple.text or relation),
         other,
         provenance(triple),
-        Said("" if triple.weight == 1 else score_text(triple.weight), "soft"),
+        Said(f"{triple.weight:.4g}", "soft"),
         score_text(triple.score),
         Said(triple.run, "soft"),
         Said(since(triple.when) if triple.when else "", "soft", triple.when),
@@ -153,7 +156,5 @@ def provenance(triple: Triple) -> Said:
         many = len(triple.sources)
         shown = ", ".join(triple.sources) if many <= 3 else count(many, "source")
         return Said((shown or "nobody named") + held_out, "", ", ".join(triple.sources))
-    state = STATES[triple.decision]
     by = f" by {triple.who}" if triple.who else ""
-    tone = {"accepted": "accepted", "rejected": "rejected"}.get(triple.decision, "waiting")
-    return Said(f"predicted, {state}{by}{held_out}", tone)  # type: ignore[arg-type]  # one of the tones
+    return Said(f"predicted, {STATES[triple.decision]}{by}{held_out}", TONES[triple.decision])

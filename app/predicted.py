@@ -11,8 +11,9 @@ from app.cards import ENTITY_PAGE
 from app.decisions import decision_buttons, short_key
 from app.escape import escape
 from app.facts_table import STATES
+from app.path_lines import path_lines
 from app.why import draw_why
-from app.words import Catalogue, name_of, score_text, since
+from app.words import Catalogue, score_text, since
 from kgstore import Entity, Triple
 
 SHOWN = 10
@@ -39,7 +40,7 @@ def draw_predicted(
         )
     shown = [triple for triple in predicted if state in (None, STATES[triple.decision])]
     for triple in shown[:SHOWN]:
-        draw_prediction(triple, entity, entities, catalogue)
+        draw_prediction(triple, entities, catalogue)
     if total > SHOWN and len(shown) > SHOWN:
         st.page_link(
             ENTITY_PAGE,
@@ -48,18 +49,10 @@ def draw_predicted(
         )
 
 
-def draw_prediction(triple: Triple, entity: Entity, entities: Mapping[str, Entity], catalogue: Catalogue) -> None:
+def draw_prediction(triple: Triple, entities: Mapping[str, Entity], catalogue: Catalogue) -> None:
     mark = short_key(triple.key)
     with st.container(border=True, key=f"prediction-{mark}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            for at, end in enumerate((triple.head, triple.tail)):
-                if at:
-                    st.markdown(f"**{escape(catalogue.of(triple))}**", width="content")
-                called = escape(name_of(entities[end]))
-                if end == entity.id:
-                    st.markdown(called, width="content")
-                else:
-                    st.page_link(ENTITY_PAGE, label=called, query_params={"id": end}, width="content")
+        path_lines(f"prediction-{mark}-ends", triple.head, [[triple]], entities, catalogue)
         state = STATES[triple.decision]
         by = f" by {triple.who}" if triple.who else ""
         told = f"{by} {since(triple.when)}" if triple.decision else ""
@@ -70,4 +63,4 @@ def draw_prediction(triple: Triple, entity: Entity, entities: Mapping[str, Entit
             decision_buttons(triple, "entity")
             why = st.toggle("Why", key=f"why-{mark}")
         if why:
-            draw_why(triple, entities, catalogue, "entity")
+            draw_why(triple, entities, catalogue, "entity", wide=False)

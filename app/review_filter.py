@@ -7,45 +7,47 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.address import from_address, to_address
+from app.address import from_address, labelled, to_address
 from app.escape import one_line
 from app.words import Catalogue
 from kgstore.facts import PredictionFilter
 
-KEYS = {name: f"review {name}" for name in ("relation", "run", "low", "high")}
+KEYS = {name: f"review {name}" for name in ("low", "high")}
 
 
 def draw_filter(types: Mapping[str, int], runs: Mapping[str, int], catalogue: Catalogue) -> None:
     """The widgets; numbers are how many wait of each."""
-    from_address("relation", KEYS["relation"], types)
-    from_address("run", KEYS["run"], runs)
+    relation_key, run_key = labelled("review relation", types), labelled("review run", runs)
+    from_address("relation", relation_key, types)
+    from_address("run", run_key, runs)
     from_address("low", KEYS["low"])
     from_address("high", KEYS["high"])
-    relation, run, low, high = st.columns([3, 3, 1, 1], gap="small")
+    relation, run, bounds = st.columns([3, 3, 2], gap="small")
     with relation:
         st.selectbox(
             "Relation",
             ["", *types],
-            key=KEYS["relation"],
+            key=relation_key,
             format_func=lambda name: f"{catalogue.text(name)} ({types[name]:,})" if name else "all",
             on_change=to_address,
-            args=("relation", KEYS["relation"], "page"),
+            args=("relation", relation_key, "page"),
         )
     with run:
         st.selectbox(
             "Run",
             ["", *runs],
-            key=KEYS["run"],
+            key=run_key,
             format_func=lambda name: f"{one_line(name)} ({runs[name]:,})" if name else "all",
             on_change=to_address,
-            args=("run", KEYS["run"], "page"),
+            args=("run", run_key, "page"),
         )
-    for column, name, label in ((low, "low", "Score from"), (high, "high", "to")):
-        with column:
+    with bounds, st.container(horizontal=True, gap="small"):
+        for name, label in (("low", "Score from"), ("high", "to")):
             st.text_input(
                 label,
                 key=KEYS[name],
                 placeholder="any",
+                width=90,
                 on_change=to_address,
                 args=(name, KEYS[name], "page"),
             )

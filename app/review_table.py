@@ -9,7 +9,8 @@ import streamlit as st
 
 from app.address import from_address, to_address
 from app.decisions import decide
-from app.facts_table import provenance
+from app.facts_table import STATES as STATE_NAMES
+from app.facts_table import TONES
 from app.paging import PAGE_ROWS, asked_row, draw_paging, last_page_row
 from app.review_queue import ReviewQueue
 from app.shared import graph
@@ -64,7 +65,7 @@ def draw_review_table(queue: ReviewQueue, catalogue: Catalogue) -> None:
                 catalogue.of(triple),
                 ends[triple.tail],
                 score_text(triple.score),
-                provenance(triple),
+                state_of(triple),
                 Said(triple.run, "soft"),
                 Said(since(triple.when), "soft", triple.when),
             ],
@@ -77,6 +78,11 @@ def draw_review_table(queue: ReviewQueue, catalogue: Catalogue) -> None:
     draw_paging(total, first)
     with bulk:
         draw_bulk(marked, chosen, total, queue)
+
+
+def state_of(triple: Triple) -> Said:
+    by = f" by {triple.who}" if triple.who else ""
+    return Said(STATE_NAMES[triple.decision] + by, TONES[triple.decision])
 
 
 def read(chosen: PredictionFilter, first: int, limit: int) -> list[Triple]:
@@ -114,7 +120,7 @@ def draw_bulk(marked: Sequence[Triple], chosen: PredictionFilter, total: int, qu
         possible: list[Decision] = ["accepted", "rejected"] if chosen.decision == "" else [""]
         for decision in possible:
             st.button(
-                f"{VERBS[decision]} {len(marked)} marked",
+                f"{VERBS[decision]} {len(marked) or ''} marked".replace("  ", " "),
                 key=f"bulk-marked-{decision}",
                 disabled=not marked,
                 on_click=ask,

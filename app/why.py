@@ -14,7 +14,7 @@ from app.escape import escape, one_line
 from app.path_lines import path_lines
 from app.runs import model_of, trained_runs
 from app.shared import graph
-from app.words import Catalogue, count, name_of, names
+from app.words import Catalogue, name_of, names
 from kgstore import COMMON_TYPE, Entity, Triple
 from kgstore.errors import KgError, QueryStopped
 from kgstore.facts import FactFilter
@@ -25,44 +25,38 @@ SIMILAR = 12
 EXAMPLES = 6
 
 
-def draw_why(triple: Triple, entities: Mapping[str, Entity], catalogue: Catalogue, place: str) -> None:
+def draw_why(
+    triple: Triple, entities: Mapping[str, Entity], catalogue: Catalogue, place: str, wide: bool = True
+) -> None:
     """All of it; `place` keeps the same prediction apart on one page. The nearest ones are found at a click."""
     mark = f"{place}-{short_key(triple.key)}"
-    draw_known(triple, entities, catalogue, mark)
+    draw_known(triple, entities, catalogue, mark, wide)
     draw_paths(triple, catalogue, mark)
     draw_nearest(triple, entities, catalogue, mark)
 
 
-def draw_known(triple: Triple, entities: Mapping[str, Entity], catalogue: Catalogue, mark: str) -> None:
+def draw_known(triple: Triple, entities: Mapping[str, Entity], catalogue: Catalogue, mark: str, wide: bool) -> None:
     """What the graph says already: the head's own answers to this relation, and others with the same answer."""
     store, words = graph(), catalogue.of(triple)
     own = store.facts(triple.head, FactFilter("out", (triple.type,), "asserted"), limit=EXAMPLES)
     same = store.facts(triple.tail, FactFilter("in", (triple.type,), "asserted"), limit=EXAMPLES)
     ends = names(store.entities([*(t.tail for t in own.triples), *(t.head for t in same.triples)]))
     head, tail = (escape(name_of(entities[end])) for end in (triple.head, triple.tail))
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns(2, gap="medium") if wide else (st.container(), st.container())
     with left:
-        if own.total:
-            st.caption(f"The graph already says of {head}: **{escape(words)}** …")
-            cards(f"own-{mark}", [Card(ends[t.tail]) for t in own.triples if t.tail in ends], layout="chips")
-        else:
-            st.caption(f"The graph says of {head} nothing yet by **{escape(words)}**.")
+        st.caption(f"Asserted so far: {head} **{escape(words)}** …" + ("" if own.total else " nothing"))
+        cards(f"own-{mark}", [Card(ends[t.tail]) for t in own.triples if t.tail in ends], layout="chips")
     with right:
-        if same.total:
-            more = f" ({same.total:,} in all)" if same.total > EXAMPLES else ""
-            st.caption(f"… **{escape(words)}** {tail}, says the graph of{more}")
-            cards(f"same-{mark}", [Card(ends[t.head]) for t in same.triples if t.head in ends], layout="chips")
-        else:
-            st.caption(f"The graph says of nothing yet that it **{escape(words)}** {tail}.")
+        more = f" ({same.total:,} in all)" if same.total > EXAMPLES else "" if same.total else ": nothing"
+        st.caption(f"Asserted so far: … **{escape(words)}** {tail}{more}")
+        cards(f"same-{mark}", [Card(ends[t.head]) for t in same.triples if t.head in ends], layout="chips")
 
 
 def draw_paths(triple: Triple, catalogue: Catalogue, mark: str) -> None:
     """The shortest paths between the ends by what sources assert, so that no prediction speaks for itself."""
     st.markdown("**How the graph connects them**")
     try:
-        found = graph().paths(
-            triple.head, triple.tail, hops=HOPS, limit=PATHS, seconds=PATH_SECONDS, origin="asserted"
-        )
+        found = graph().paths(triple.head, triple.tail, hops=HOPS, limit=PATHS, seconds=PATH_SECONDS, origin="asserted")
     except QueryStopped:
         st.caption(f"Looking for a path took longer than {PATH_SECONDS:g} s: one end has very many relations.")
         return
@@ -102,12 +96,11 @@ def draw_similar(triple: Triple, head: Entity, run: Run, catalogue: Catalogue, m
     agreeing = sum(triple.tail in tails for tails in said.values())
     answered = Counter(bool(tails) for tails in said.values())[True]
     words = escape(catalogue.of(triple))
-    st.caption(
-        f"Of {count(answered, 'one', 'ones')} of which the graph says **{words}** something, {agreeing:,} "
-        f"{'has' if agreeing == 1 else 'have'} the same answer (marked)."
-        if answered
-        else f"The graph says of none of them **{words}** anything."
-    )
+    if answered:
+        same = f"{agreeing:,} of them" if agreeing else "none of them"
+        st.caption(f"For {answered:,} of these the graph says **{words}** something; {same} as predicted here.")
+    else:
+        st.caption(f"For none of these the graph says **{words}** anything.")
     cards(
         f"similar-{mark}",
         [

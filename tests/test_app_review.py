@@ -74,7 +74,7 @@ def test_the_queue_is_gone_through_skipped_and_undone_several_steps_back(filled:
     assert shown(test) == THIRD
     tap(test, "r")
     assert shown(test) == SECOND
-    assert "skipped this one before" in words(test)
+    assert "You skipped this one before" in words(test)
     decided = {triple.head: triple for triple in graph().predictions(decision=None)}
     assert [(decided[head].decision, decided[head].who) for head in (BEST, SECOND, THIRD)] == [
         ("accepted", "ann"),

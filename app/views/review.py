@@ -26,6 +26,8 @@ ONE, TABLE = "One at a time", "Table"
 
 def draw() -> None:
     catalogue, queue = Catalogue(graph()), review_queue()
+    if queue.read_at is not None and desk().moved(session(), queue.read_at):
+        queue.read_at = None
     queue.bring_up_to(graph(), chosen_filter())
     draw_top(queue)
     draw_filter(queue.waiting_by("type"), queue.waiting_by("run"), catalogue)
@@ -91,7 +93,7 @@ def draw_next(queue: ReviewQueue, catalogue: Catalogue) -> None:
         }
         draw_card(triple, entities, catalogue, does)
         if triple.key in queue.skipped:
-            st.caption("All others are decided; you skipped this one before.")
+            st.caption("You skipped this one before; nothing else waits that nobody looks at.")
     keys("review keys", does, "" if triple is None else "\n".join(triple.key))
 
 
