@@ -10,7 +10,7 @@ memory used; batch sizes that do not fit are told.
 step: what the parts of a knowledge step cost on a batch of a drawn world, and what is saved against the naive form of
 the paper: each entity encoded and represented once, texts unpadded, masked positions dropped.
 masked: short trainings with --masked drop and zero, and what they learn; minutes, and only where asked for.
---results writes training.json, on a GPU training-gpu.json; parts that are not measured stay as they are in it.
+--results writes training.json, on a GPU training-gpu.json; what was measured at other settings stays in it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090":
 
 #: How many tokens captions have, from and to.
 CAPTIONS = (8, 24)
+
+
+#: What tells a row of the results from another one.
+SETTINGS = ("towers", "batch_size", "tokens", "context", "precision", "compiled")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +79,16 @@ def main() -> None:
         arguments.results.mkdir(parents=True, exist_ok=True)
         path = arguments.results / ("training-gpu.json" if device.type == "cuda" else "training.json")
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        path.write_text(json.dumps(before | found, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(joined(before, found), indent=1) + "\n", encoding="utf-8")
+
+
+def joined(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What was found earlier, with the rows of the same settings replaced."""
+    both = before | found
+    for part in ("pairs", "step"):
+        rows = {str([row.get(name) for name in SETTINGS]): row for row in [*before.get(part, []), *found.get(part, [])]}
+        both[part] = list(rows.values())
+    return both
 
 
 def on_pairs(arguments: argparse.Namespace, device: torch.device) -> Iterator[PairsRow]:
@@ -158,6 +171,7 @@ def of_a_step(setting: Setting, arguments: argparse.Namespace) -> dict[str, Any]
     print(f"  in all{saved:39.2f} times", flush=True)
     return {
         "towers": setting.towers,
+        "batch_size": setting.batch_size,
         "context": setting.context,
         "precision": setting.precision,
         "compiled": setting.compiled,
