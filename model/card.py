@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from kgstore.errors import BadProjection
 from kgstore.projection import Projection, open_projection
+from model.checkpoint import MODEL, damage
 from model.config import ModelConfig, TrainConfig
 from model.results_table import tables
 from model.selection import VALID
@@ -184,12 +185,11 @@ def _limits(config: Mapping[str, Any]) -> str:
 
 
 def _parameters(run: Run) -> int:
-    """How many numbers the last checkpoint, or the start, holds; 0 where there is none yet."""
-    folders = [*run.checkpoints, run.directory / "start"]
-    path = (run.checkpoints or folders)[-1] / "model.safetensors"
-    if not path.is_file():
+    """How many numbers the network holds, at the start as ever after; 0 where that is not there whole."""
+    folder = run.directory / "start"
+    if damage(folder):
         return 0
-    with safe_open(path, "numpy") as file:
+    with safe_open(folder / MODEL, "numpy") as file:
         return sum(int(np.prod(file.get_slice(name).get_shape(), dtype=np.int64)) for name in file.keys())  # noqa: SIM118
 
 
