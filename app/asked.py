@@ -7,6 +7,7 @@ from typing import Literal
 import streamlit as st
 from PIL import Image
 
+from app.address import from_address, to_address
 from app.cards import Card, cards
 from app.escape import one_line
 from app.shared import graph
@@ -18,6 +19,7 @@ from kgstore import Entity
 PAUSE = "150ms"
 LONGEST = 500
 HEADS = 20
+CHOSEN = "chosen head"
 PICTURED = ("image", "region")
 Given = Literal["Words", "An entity", "A picture of yours"]
 
@@ -55,8 +57,16 @@ def ask_for_entity() -> Entity | None:
     if not found:
         st.info("Nothing is called or described like that.")
         return None
-    head = st.selectbox(
-        "About", list(found), key="head", bind="query-params", format_func=lambda id: one_line(name_of(found[id]))
+    from_address("head", CHOSEN, found)
+    if st.session_state[CHOSEN] not in found:
+        st.session_state[CHOSEN] = next(iter(found))
+    head: str = st.selectbox(
+        "About",
+        list(found),
+        key=CHOSEN,
+        format_func=lambda id: one_line(name_of(found[id])),
+        on_change=to_address,
+        args=("head", CHOSEN),
     )
     cards("head card", [Card(found[head])], layout="rows")
     return found[head]

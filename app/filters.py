@@ -6,12 +6,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app.escape import escape
 from app.shared import graph
 from kgstore.values import KINDS
-
-#: With more sources than these, they are a list to choose from.
-FEW_SOURCES = 6
 
 
 class Kept(NamedTuple):
@@ -43,18 +39,12 @@ def choose_filters() -> Kept:
 def choose_sources(sources: list[str]) -> list[str]:
     if len(sources) < 2:
         return []
-    if len(sources) <= FEW_SOURCES:
-        return list(
-            st.pills(
-                "Sources",
-                sources,
-                key="source",
-                bind="query-params",
-                selection_mode="multi",
-                format_func=lambda source: f"from {escape(source)}",
-                label_visibility="collapsed",
-            )
-        )
     return st.multiselect(
-        "Sources", sources, key="source", bind="query-params", placeholder="any source", label_visibility="collapsed"
+        "Sources",
+        sources,
+        key="source",
+        bind="query-params",
+        placeholder="Any source",
+        label_visibility="collapsed",
+        width=260,
     )

@@ -28,7 +28,7 @@ from kgstore.neo4j_paths import AMONG, paths
 from kgstore.neo4j_retract import retract
 from kgstore.plain_recipe import plain_recipe
 from kgstore.records import ENTITY_FIELDS, TRIPLE_FIELDS, column_rows, entities_of, gathered, triples_of
-from kgstore.search import GOOD_ENOUGH, closeness, words_of
+from kgstore.search import ENOUGH, FOUND, GOOD_ENOUGH, closeness, words_of
 from kgstore.values import (
     Decision,
     Direction,
@@ -53,7 +53,7 @@ PACKED = 50_000
 CANDIDATES = 300
 #: Seconds that a load waits for a server that is away: a restart takes some.
 LOADS_WAIT = 300.0
-WORDS_ASKED = 20
+WORDS_ASKED, FEW_WORDS = 20, 4
 LETTERS_ASKED = 40
 
 #: Before the first MERGE: without the first of these, each MERGE scans all entities.
@@ -464,15 +464,18 @@ class Neo4jStore:
             self._driver.read(AWAIT_INDEX)
             self._ready_to_search = True
         parameters = {
-            "text": _lucene(asked),
             "any_kind": not kinds,
             "kinds": [*kinds],
             "any_source": not sources,
             "sources": [*sources],
             "limit": max(CANDIDATES, limit),
         }
-        found = entities_of(self._read(SEARCH, parameters))
-        return _best_hits(text, found, limit)
+        found = entities_of(self._read(SEARCH, {**parameters, "text": _lucene(asked)}))
+        hits = _best_hits(text, found, limit)
+        if sum(hit.score >= FOUND for hit in hits) < (ENOUGH if len(asked) <= FEW_WORDS else 1):
+            found += entities_of(self._read(SEARCH, {**parameters, "text": _lucene(asked, mistyped=True)}))
+            hits = _best_hits(text, list({entity.id: entity for entity in found}.values()), limit)
+        return hits
 
     def relations(self) -> list[Relation]:
         return [Relation(*row) for row in self._read(RELATIONS)]
@@ -704,15 +707,21 @@ def _packing(template: str, cypher: str, quoted: Sequence[str]) -> str:
     )
 
 
-def _lucene(words: Sequence[str]) -> str:
-    """Each word as it is, as a beginning, and with a typo. They are letters and digits only (see words_of), so nothing
-    in them is syntax; quotes keep AND, OR and NOT words."""
+def _lucene(words: Sequence[str], mistyped: bool = False) -> str:
+    """Each word as it is and, of a few, as a beginning; or the longest with a typo, of a few with two.
+
+    They are letters and digits only (see words_of), so nothing in them is syntax; quotes keep AND, OR and NOT words.
+    """
+    few = len(words) <= FEW_WORDS
+    told = sorted(words, key=len, reverse=True)[: FEW_WORDS + 2]
     terms = []
     for word in words[:WORDS_ASKED]:
         terms.append(f'"{word[:LETTERS_ASKED]}"^4')
         if word.isascii() and len(word) < LETTERS_ASKED and word not in ("and", "or", "not", "to"):
-            terms.append(f"{word}*^2")
-            terms.append(f"{word}~{1 if len(word) < 6 else 2}")
+            if mistyped and word in told:
+                terms.append(f"{word}~{2 if few and len(word) > 5 else 1}")
+            elif few:
+                terms.append(f"{word}*^2")
     return " OR ".join(terms)
 
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 ALIKE = 0.6
 #: A hit matches the asked words at least this well, on average.
 GOOD_ENOUGH = 0.5
+#: With this many hits of this closeness, what was asked is taken to be what was meant.
+ENOUGH, FOUND = 5, 0.85
 #: Long texts are compared up to here.
 WORDS_COMPARED = 200
 #: What a text counts beside a name.

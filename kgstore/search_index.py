@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from kgstore.records import column_rows
-from kgstore.search import GOOD_ENOUGH, TEXT_WEIGHT, WORDS_COMPARED, combined, words_of
+from kgstore.search import ENOUGH, FOUND, GOOD_ENOUGH, TEXT_WEIGHT, WORDS_COMPARED, combined, words_of
 from kgstore.values import KINDS
 from kgstore.vocabulary import Vocabulary
 
@@ -28,8 +28,6 @@ CANDIDATES = 400
 WORDS_ASKED, FEW_WORDS = 20, 6
 #: Words of the graph that an asked one is taken to be part of, and that a mistyped one may have meant.
 HOLDING, ALTERNATIVES = 48, 6
-#: With this many hits of this closeness, what was asked is taken to be what was meant.
-ENOUGH, FOUND = 5, 0.85
 #: The file's form; another one is made anew.
 FORMAT = 2
 
@@ -88,7 +86,7 @@ class SearchIndex:
                 return []
             readings = [self._holding(word) for word in asked]
             scores = self._scored(asked, readings, only)
-            if sum(score >= FOUND for score in scores.values()) < ENOUGH:
+            if sum(score >= FOUND for score in scores.values()) < (ENOUGH if len(asked) <= FEW_WORDS else 1):
                 meant = [self._meant(word, found) for word, found in zip(asked, readings, strict=True)]
                 for id, score in self._scored(asked, meant, only, loosely=True).items():
                     scores[id] = max(scores.get(id, 0.0), score)

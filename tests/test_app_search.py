@@ -86,7 +86,7 @@ def test_every_example_is_answered_or_says_why_not(filled: Path) -> None:
         assert not test.error, f"{name}: {test.error[0].value}"
     asked = test.text_area[0].value
     test.pills[0].set_value("Entities by kind").run()
-    assert test.query_params["cypher"][0].startswith("MATCH (e:Entity)\nRETURN e.kind")
+    assert str(test.query_params["cypher"]).startswith("MATCH (e:Entity)\nRETURN e.kind")
     assert any(button.label.startswith("// The facts that are asserted") for button in test.button)
     next(button for button in test.button if button.label.startswith("// The facts that are ass")).click().run()
     assert test.text_area[0].value == asked
