@@ -113,12 +113,13 @@ def run_folder(args: argparse.Namespace) -> Path:
     return runs / f"{getattr(args, 'objective', TrainConfig.objective)}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
-def begin(directory: Path, args: argparse.Namespace, device: str) -> None:
+def begin(directory: Path, args: argparse.Namespace, device: str, own: Processes = ALONE) -> None:
     """Writes a new run: reads the graph, makes or loads the first weights. config.json comes last."""
     asked = from_flags(TrainConfig, args, "")  # what is wrong with the call is told before anything slow
     check_graph(args, asked)
     start = read_start(args.init, getattr(args, "towers", None))
     train = train_config(args, start.towers, teacher=bool(args.init or args.teacher))
+    check_parts(train, str(args.store or ""), own)
     shape = model_config(args, start)
     attention = attention_for(shape.attention, device)
 
@@ -170,7 +171,7 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
     run = Run(directory)
     settings = run.config
     config = from_json(TrainConfig, part(settings, "train"))
-    check_parts(config, own)
+    check_parts(config, part(settings, "store"), own)
     projection = open_projection(directory / part(settings, "projection"))
     folder = find_checkpoint(run, "last") if run.checkpoints else directory / "start"
     if problem := damage(folder):
@@ -229,8 +230,13 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
             )
 
 
-def check_parts(config: TrainConfig, own: Processes) -> None:
-    """Raises WrongCall for a batch that has not a triple for each part."""
+def check_parts(config: TrainConfig, store: str, own: Processes) -> None:
+    """Raises WrongCall for a batch that has not a triple for each part, and a graph that not all processes can ask."""
+    if own.count > 1 and config.sampler == "live" and "://" not in store:
+        raise WrongCall(
+            "--sampler live asks the graph from every process, and an embedded one is open to one alone; use a Neo4j "
+            "server, one process, or --sampler projection."
+        )
     if config.batch_size < own.count * config.accumulate:
         raise WrongCall(
             f"--batch-size {config.batch_size} has fewer triples than the {own.count * config.accumulate} parts that "

@@ -95,19 +95,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.threads:
             torch.set_num_threads(args.threads)
         device = own.device(usable_device(args.device))
-        directory = own.shared(lambda: written_run(args, device))
+        directory = own.shared(lambda: written_run(args, device, own))
         with own.first_before_others():
             job = opened.enter_context(open_job(directory, args.images, device, own))
         return lead(job, own) if own.first else follow(job, own)
 
 
-def written_run(args: Namespace, device: str) -> Path:
+def written_run(args: Namespace, device: str, own: Processes) -> Path:
     """The folder of a new run, or of one that may go on as it is called."""
     directory = run_folder(args)
     if (directory / "config.json").exists():
         go_on(directory, args)
     else:
-        begin(directory, args, device)
+        begin(directory, args, device, own)
     return directory
 
 

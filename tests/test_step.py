@@ -10,7 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from kgstore.command import WrongCall
 from model.cut import Cut
+from model.distributed import Processes
+from model.prepare import check_parts
 from model.step import backward
 from tests.steps import CONFIG, LOSSES, Steps, gradients, project_graph, teacher, trained
 
@@ -90,6 +93,16 @@ def test_a_part_may_have_no_triple(steps: Steps) -> None:
 
 def test_several_steps_of_accumulation_train_as_large_batches_do(steps: Steps) -> None:
     close(trained(steps, 4), trained(steps, 1))
+
+
+def test_what_cannot_be_cut_gets_a_sentence() -> None:
+    two, config = Processes(0, 2), dataclasses.replace(CONFIG, batch_size=7, accumulate=4)
+    with pytest.raises(WrongCall, match="--batch-size 7 has fewer triples than the 8 parts that --accumulate 4 and"):
+        check_parts(config, "graph.db", two)
+    live = dataclasses.replace(CONFIG, sampler="live")
+    check_parts(live, "bolt://localhost", two)
+    with pytest.raises(WrongCall, match="an embedded one is open to one alone; use a Neo4j"):
+        check_parts(live, "graph.db", two)
 
 
 def test_a_part_is_gone_through_twice_with_the_same_drop_path(steps: Steps) -> None:
