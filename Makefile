@@ -23,7 +23,7 @@ PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 200
 WORKERS ?= 2
 
 # The benchmarks that need no data, no server and no patience. The others: kills, loading, loading_neo4j, visual_genome.
-BENCH ?= stores sampling projection waiting
+BENCH ?= stores sampling projection waiting training
 
 .PHONY: demo test bench screenshots lint clean-demo
 .DELETE_ON_ERROR:
