@@ -93,14 +93,12 @@ def _desk(store: str) -> Desk:
 
 
 def session() -> str:
-    """A word for this session, by which reviewers are told apart: Streamlit's own, where a server runs."""
-    context = get_script_run_ctx() if runtime.exists() else None
-    if context is not None:
-        return context.session_id
-    name: str = st.session_state.setdefault("session", uuid.uuid4().hex)
-    return name
+    """Two words for this session, by which reviewers are told apart: Streamlit's own and one of ours."""
+    context = get_script_run_ctx()
+    own: str = st.session_state.setdefault("session", uuid.uuid4().hex)
+    return f"{context.session_id if context else ''} {own}"
 
 
 def _here(session: str) -> bool:
     """Whether its window is still open: what was looked at in one that was closed or loaded anew is free again."""
-    return not runtime.exists() or runtime.get_instance().is_active_session(session)
+    return not runtime.exists() or runtime.get_instance().is_active_session(session.partition(" ")[0])

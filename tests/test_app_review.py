@@ -222,7 +222,7 @@ def test_why_shows_paths_without_predictions_and_says_when_there_is_none(filled:
     test = page("entity", id=BEST)
     test.toggle[0].set_value(True).run()
     assert not test.error
-    [paths] = [data["paths"] for data in map(data_of, test.get("bidi_component")) if "paths" in data]
+    [_, paths] = [data["paths"] for data in map(data_of, test.get("bidi_component")) if "paths" in data]
     assert [[part.get("name", part.get("words")) for part in path] for path in paths] == [  # type: ignore[attr-defined]
         [f"picture {PICTURES - 3}", "— near →", "crate", "— synonym of →", "box"]
     ]
