@@ -8,6 +8,7 @@ that there is to know of it, and the next app finds it there.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -30,6 +31,8 @@ from model.track import BadRun, Run
 #: What the trainer says, in the run's folder.
 LOG = "log.txt"
 LOG_BYTES = 32_768
+#: What a progress bar tells a terminal, such as to go up a line.
+_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -160,6 +163,7 @@ def log_of(directory: Path) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - LOG_BYTES, 0))
         text = file.read().decode("utf-8", "replace")
+    text = _TERMINAL.sub("", text)
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return "\n".join(line for line in lines if line.strip())
 

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.curves import MOST_POINTS, curve_points, thinned, thinned_around
-from app.launch import CannotTrain, name_problem, stop
+from app.launch import CannotTrain, log_of, name_problem, stop
 from app.metrics import columns_of, last_of
 from app.run_examples import answer_rows, examples_of
 from app.run_form import checked, fields_of
@@ -242,6 +242,12 @@ def test_a_name_that_cannot_be_a_new_folder_is_refused(folder: Path, name: str) 
     write_run(folder, 1)
     assert name_problem(name)
     assert not name_problem("second")
+
+
+def test_a_log_shows_progress_bars_as_they_stood_last(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_bytes(b"tokens: 1%\rtokens: 100%\nclip: 5%\r\x1b[A\nclip: 9%\r")
+    assert log_of(tmp_path).splitlines() == ["tokens: 100%", "clip: 5%", "clip: 9%"]
+    assert log_of(tmp_path / "none") == ""
 
 
 def test_a_run_on_another_machine_is_not_stopped_from_here(folder: Path) -> None:

@@ -32,8 +32,8 @@ MEANINGS = {
     "lr": "learning rate",
     "broken_pictures": "pictures that did not open",
 }
-LOSSES, VALID, SPEED = "Losses", "Held-out facts", "Speed and memory"
-FAST = ("samples_per_second", "wait_share", "memory_mb", "lr", "broken_pictures")
+LOSSES, VALID, FIGURES, SPEED = GROUPS = ("Losses", "Held-out losses", "Held-out figures", "Speed and memory")
+FAST = ("samples_per_second", "wait_share", "memory_mb", "lr", "broken_pictures", "valid/seconds")
 NO_BASELINE = "none"
 EVERY, SELDOM = "2s", "10s"
 
@@ -121,7 +121,7 @@ def draw_tabs(runs: Mapping[str, Run], shown: Sequence[Run], moving: bool) -> No
 
 def draw_curves(runs: Sequence[Run], every: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        groups = st.pills("Show", [LOSSES, VALID, SPEED], selection_mode="multi", default=[LOSSES, VALID], key="groups")
+        groups = st.pills("Show", GROUPS, selection_mode="multi", default=[LOSSES, VALID], key="groups")
         axis = st.segmented_control("Against", list(AXES), key="axis", default="step", required=True)
         smoothing = st.slider("Smoothing", 0.0, 0.98, 0.6, 0.02, key="smoothing", width=220)
         log = st.toggle("Logarithmic", key="log scale")
@@ -152,7 +152,8 @@ def looked_at(key: str) -> Span | None:
 
 
 def group_of(term: str) -> str:
-    return SPEED if term in FAST else VALID if "/" in term else LOSSES
+    """What a curve belongs to: valid/loss is a loss on held-out facts, valid/tails/mrr a figure."""
+    return SPEED if term in FAST else (LOSSES, VALID)[term.count("/")] if term.count("/") < 2 else FIGURES
 
 
 def readable(runs: Sequence[Run]) -> dict[str, Columns]:
