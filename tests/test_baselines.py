@@ -120,5 +120,5 @@ def test_embeddings_learn_a_rule_and_stand_as_pykeens_evaluator_has_them(tmp_pat
 
 
 def test_a_baseline_that_does_not_exist_is_named(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_command(lambda: baselines.main(["--store", "x", "--runs", "y", "--only", "oracle"])) == 2
+    assert run_command(lambda: baselines.main(["--only", "oracle", "--store", "x", "--runs", "y"])) == 2
     assert "no baseline 'oracle'" in capfd.readouterr().err

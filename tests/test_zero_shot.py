@@ -76,7 +76,7 @@ def test_a_probe_on_features_that_tell_the_class_gets_every_picture(subject: Pre
 def test_the_probe_is_scikit_learns_logistic_regression() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
     rng = np.random.default_rng(0)
     features, labels = rng.normal(size=(90, 6)), rng.integers(0, 3, 90)
     penalty = 1e-2
