@@ -153,7 +153,7 @@ def test_what_is_held_out_is_not_known(data: Data, tmp_path: Path) -> None:
         projection = project(store, recipe, tmp_path / "projection")
     held_out = np.flatnonzero(np.asarray(projection.split) != 0)[:8]
     head, relation, tail = (
-        np.asarray(array[held_out]) for array in (projection.head, projection.relation, projection.tail)
+        np.asarray(array[held_out], np.int64) for array in (projection.head, projection.relation, projection.tail)
     )
     views = data._replace(projection=projection).views()
     nothing = np.zeros(0, np.int64)
