@@ -32,7 +32,7 @@ COLUMNS = (
     Column("run", "Run", sorts=False),
     Column("when", "When", sorts=False, right=True),
 )
-VERBS: dict[Decision, str] = {"accepted": "Accept", "rejected": "Reject", "": "Put back to wait"}
+VERBS: dict[Decision, str] = {"accepted": "Accept", "rejected": "Reject", "": "Put back"}
 
 
 def draw_review_table(queue: ReviewQueue, catalogue: Catalogue) -> None:

@@ -207,7 +207,7 @@ class LadybugStore:
                 )
 
     def _add_columns(self) -> None:
-        """What relations got since the file was made, all tables in one transaction: 0.2 s for a million relations."""
+        """What relations got since the file was made, all tables in one transaction: 0.05 s for 0.2 million."""
         if lacking := ADDED_COLUMNS.keys() - self._columns_of(COMMON_TYPE):
             with self._engine.transaction():
                 for (table,) in self._engine.run(RELATION_TABLES):

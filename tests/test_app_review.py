@@ -162,8 +162,8 @@ def test_a_table_is_decided_in_bulk_after_a_question(filled: Path) -> None:
     assert "No prediction is like that" in words(test)
     test = page("review", view="Table", run="second-run", state="rejected", page="3")
     assert components(test).count('"key": "t:extra') == 10
-    press(test, "Put back to wait all 60")
-    press(test, "Yes, put back to wait 60")
+    press(test, "Put back all 60")
+    press(test, "Yes, put back 60")
     assert graph().statistics().waiting == 63
 
 
