@@ -66,8 +66,8 @@ $(DEMO)/.knowledge-clip: | $(DEMO)/.clip
 
 $(DEMO)/.measured: | $(DEMO)/.knowledge-clip
 	@echo "4/5  What both of them make of held-out pictures and of names that no caption contains"
-	@$(PY) -m model.evaluate --store $(DEMO)/graph.db --run $(DEMO)/runs/clip --only names
-	@$(PY) -m model.evaluate --store $(DEMO)/graph.db --run $(DEMO)/runs/knowledge-clip --only names
+	@$(PY) -m model.evaluate --store $(DEMO)/graph.db --run $(DEMO)/runs/clip --only names --threads 1
+	@$(PY) -m model.evaluate --store $(DEMO)/graph.db --run $(DEMO)/runs/knowledge-clip --only names --threads 1
 	@touch $@
 
 $(DEMO)/.proposed: | $(DEMO)/.measured
