@@ -38,7 +38,7 @@ bench: .venv/.ready
 	@for name in $(BENCH); do echo "== $$name"; $(PY) -m benchmarks.$$name $(ARGUMENTS) || exit 1; done
 
 screenshots: .venv/.ready
-	$(PY) -m tests.screenshots --demo $(DEMO)
+	$(PY) -m tests.screenshots --demo $(abspath $(DEMO))
 
 lint: .venv/.ready
 	$(PY) -m ruff check
