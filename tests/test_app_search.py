@@ -63,7 +63,7 @@ def test_search_keeps_to_kinds_and_sources_of_the_address(filled: Path) -> None:
     assert ids(source="o") == {"o:box"}
     assert ids(source="t", kind="concept") == {"t:box"}
     assert "among what is chosen above" in words(page("search", q="bx", source="o", kind="caption"))
-    assert {item["id"] for item in shown(page("search", source="t", kind="image"), "some")} == {
+    assert {item["id"] for item in shown(page("search", source="t", kind="image"), "hits")} == {
         f"t:picture/{number}" for number in range(PICTURES)
     }
 

@@ -62,14 +62,15 @@ def draw_search(key: str) -> None:
         )
         cards(f"hits-{key}", [Card(entity) for entity in hits], layout="rows", take=take)
     elif key == "begin":
-        draw_some()
+        draw_some(key)
 
 
-def draw_some() -> None:
+def draw_some(key: str) -> None:
+    """In place of the hits, and as the same component: a click that comes along with words has to find it still."""
     some = graph().pictures(SOME)
     if some:
         st.caption("Or begin with one of these:")
-        cards("some", [Card(entity) for entity in some], take=take)
+        cards(f"hits-{key}", [Card(entity) for entity in some], take=take)
     elif not graph().statistics().entities:
         st.info("The graph is empty; Home says which command fills it.", icon=":material/info:")
 

@@ -14,6 +14,9 @@ from app.shared import graph
 from app.words import count
 
 HITS, SOME = 40, 18
+#: Whatever is shown is one component, also if it is nothing: a click on a card that arrives when the answer to the last
+#: letter has taken the card's place would find nobody to hear it otherwise.
+CARDS = "hits"
 WORDS, MEANING, RELATION = "By words", "By meaning", "By relation"
 
 
@@ -35,9 +38,13 @@ def by_words() -> None:
     """Names and texts, typos forgiven."""
     text = ask_for_text("Name or text", "a name, a word of a caption; a typo is forgiven")
     kept = choose_filters()
-    if not text:
+    if text:
+        draw_hits(text, kept)
+    else:
         draw_unasked(kept)
-        return
+
+
+def draw_hits(text: str, kept: Kept) -> None:
     with st.spinner("Searching; after a load the words are put in order first …"):
         hits = graph().search(text, kinds=kept.kinds, sources=kept.sources, limit=HITS)
     if not hits:
@@ -46,9 +53,9 @@ def by_words() -> None:
             f"Nothing{where} is called or described like {escape(repr(one_line(text)))}. "
             "Try another spelling, or By meaning."
         )
-        return
-    st.caption(f"{count(len(hits), 'result')}, best first." if len(hits) < HITS else f"The best {HITS} results.")
-    cards("hits", [Card(hit.entity) for hit in hits], layout="rows", kinds=len(kept.kinds) != 1)
+    else:
+        st.caption(f"{count(len(hits), 'result')}, best first." if len(hits) < HITS else f"The best {HITS} results.")
+    cards(CARDS, [Card(hit.entity) for hit in hits], layout="rows", kinds=len(kept.kinds) != 1)
 
 
 def draw_unasked(kept: Kept) -> None:
@@ -60,7 +67,7 @@ def draw_unasked(kept: Kept) -> None:
     ]
     if some:
         st.caption("Some with pictures, to begin with:")
-        cards("some", [Card(entity) for entity in some[:SOME]], kinds=len(kept.kinds) != 1)
+    cards(CARDS, [Card(entity) for entity in some[:SOME]], kinds=len(kept.kinds) != 1)
 
 
 draw()
