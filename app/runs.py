@@ -80,9 +80,16 @@ def time_left(status: Status, columns: Columns) -> str:
 
 
 def trained_runs() -> list[Run]:
-    """Runs with a checkpoint to ask, those with relations first."""
+    """Runs with a checkpoint to ask: those with relations first, of these the finished, of these the newest."""
     able = [run for run in runs_of(current().runs) if run.checkpoints]
-    return sorted(able, key=lambda run: objective_of(run) != "knowledge-clip")
+    return sorted(able, key=lambda run: (objective_of(run) != "knowledge-clip", not is_finished(run)))
+
+
+def is_finished(run: Run) -> bool:
+    try:
+        return run.status.state == "finished"
+    except BadRun:
+        return False
 
 
 def start_of(run: Run, runs: Sequence[Run]) -> Run | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.metrics import columns_of, last_of
 from app.run_examples import answer_rows, examples_of
 from app.run_form import checked, fields_of
 from app.run_tables import csv_of, result_rows
+from app.runs import trained_runs
 from app.settings import Settings, use
 from app.shared import close_graph
 from model.config import ModelConfig, TrainConfig
@@ -55,6 +57,17 @@ def write_run(folder: Path, steps: int, name: str = "first", **changes: float) -
     with RunWriter(folder / "runs" / name).begin(steps) as writer:
         writer.log([row(n) | changes for n in range(1, steps + 1)])
     return Run(folder / "runs" / name)
+
+
+def test_a_finished_run_answers_before_a_newer_one_that_was_stopped(folder: Path) -> None:
+    for age, (name, state) in enumerate((("stopped", "stopped"), ("new", "finished"), ("old", "finished"))):
+        write_settings(run := folder / "runs" / name, "knowledge-clip")
+        (run / "checkpoints" / "step-1").mkdir(parents=True)
+        with RunWriter(run).begin(9) as writer:
+            writer.say(state=state)
+        begun = (run / "config.json").stat().st_mtime - 60 * age
+        os.utime(run / "config.json", (begun, begun))
+    assert [run.name for run in trained_runs()] == ["new", "old", "stopped"]
 
 
 def row(step: int) -> dict[str, float]:

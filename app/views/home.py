@@ -76,7 +76,7 @@ def draw_counts(held: Statistics) -> None:
     }
     with st.container(horizontal=True):
         for label, many in counts.items():
-            st.metric(label, f"{many:,}", border=True, width=180)
+            st.metric(label, f"{many:,}", border=True, width="stretch")
     if held.waiting:
         waiting = f"Review {count(held.waiting, 'prediction')} that wait" + ("s" if held.waiting == 1 else "")
         st.page_link("views/review.py", label=waiting, icon=":material/fact_check:")
