@@ -15,7 +15,7 @@ PY := .venv/bin/python
 DEMO ?= demo
 WORLD ?= --pictures 4096 --scenes 256 --seed 0
 CLIP ?= --objective clip --steps 1300 --threads 1
-KNOWLEDGE_CLIP ?= --steps 250 --batch-size 128 --fanout 2 --picture-share 0.3 --threads 1 \
+KNOWLEDGE_CLIP ?= --steps 350 --batch-size 128 --fanout 2 --picture-share 0.3 --threads 1 \
 	--shares IMAGE_OF=0.25,SYNONYM=0.37,IS_A=0.17,HAS_GLOSS=0.04,GLOSS_OF=0.05,DEPICTS=0.05,HAS_COLOUR=0.03
 PREDICT ?= --relation IS_A --all-heads 400 --top 1 --most 200
 
