@@ -40,12 +40,17 @@ def decision_buttons(triple: Triple, place: str) -> None:
 
 def decide(seen: Sequence[Triple], decision: Decision) -> None:
     """Writes the decision about predictions as they were seen; the page that is drawn next says how it went."""
+    _decide(seen, decision)
+
+
+def _decide(seen: Sequence[Triple], decision: Decision) -> bool:
+    """Whether the store answered at all, whatever it said."""
     queue, steps = review_queue(), decided_steps()
     try:
         decided = graph().decide_all({triple.key: triple for triple in seen}, decision, reviewer())
     except KgError as error:
         _say("error", str(error))
-        return
+        return False
     gone = [*(triple.key for triple in decided.taken if triple.decision), *decided.gone]
     desk().settle(session(), gone, waits=False)
     desk().settle(session(), [triple.key for triple in decided.done], waits=not decision)
@@ -58,6 +63,7 @@ def decide(seen: Sequence[Triple], decision: Decision) -> None:
     if decided.taken or decided.gone:
         queue.read_at = None
     _tell(seen, decision, decided)
+    return True
 
 
 def _tell(seen: Sequence[Triple], decision: Decision, decided: Decided) -> None:
@@ -81,10 +87,8 @@ def _tell(seen: Sequence[Triple], decision: Decision, decided: Decided) -> None:
 def undo() -> None:
     """Takes this session's last decision back, and shows what it was about again; the one before is next."""
     steps = decided_steps()
-    if steps:
-        last = steps.pop()
-        decide(last, "")
-        desk().give(session(), last[0].key)
+    if steps and _decide(steps[-1], ""):
+        desk().give(session(), steps.pop()[0].key)
 
 
 def decided_steps() -> list[list[Triple]]:

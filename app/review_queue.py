@@ -39,8 +39,10 @@ class ReviewQueue:
         best = store.predictions(
             types=chosen.types, run=chosen.run, low=chosen.low, high=chosen.high, limit=limit
         )
-        again = {triple.key for triple in self.undone}
-        self.waiting = [*self.undone, *(triple for triple in best if triple.key not in again)]
+        self.undone = still_waiting(store, self.undone[:READ])
+        first = [triple for triple in self.undone if lets_through(chosen, triple)]
+        again = {triple.key for triple in first}
+        self.waiting = [*first, *(triple for triple in best if triple.key not in again)]
         self.counts = store.prediction_counts(low=chosen.low, high=chosen.high)
         self.read_at = time.monotonic()
 
@@ -86,6 +88,26 @@ class ReviewQueue:
         for counted in self.counts:
             found[getattr(counted, name)] += 0 if counted.decision else counted.count
         return dict(sorted(found.items()))
+
+
+def still_waiting(store: GraphStore, undone: Collection[Triple]) -> list[Triple]:
+    """What was put back, as the store has it, without what somebody else decided since."""
+    if not undone:
+        return []
+    found = store.among({end for triple in undone for end in (triple.head, triple.tail)})
+    waiting = {triple.key: triple for triple in found if triple.origin == "predicted" and not triple.decision}
+    return [waiting[triple.key] for triple in undone if triple.key in waiting]
+
+
+def lets_through(chosen: PredictionFilter, triple: Triple) -> bool:
+    """Whether the filter's relation, run and bounds let the prediction through, as the store's `predictions` do."""
+    score = triple.score
+    return (
+        (not chosen.types or triple.type in chosen.types)
+        and chosen.run in ("", triple.run)
+        and (chosen.low is None or (score is not None and score >= chosen.low))
+        and (chosen.high is None or (score is not None and score <= chosen.high))
+    )
 
 
 def review_queue() -> ReviewQueue:

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.decision_csv import DECISIONS_ROUTE, decisions_address
 from app.desk import SECONDS, Desk
-from app.settings import Settings, use
+from app.settings import Settings, current, use
 from app.shared import close_graph, graph
 from kgstore import Entity, Triple
 from tests.app_graph import HOSTILE, PICTURES, fill, hostile, predicted
@@ -120,6 +120,38 @@ def test_a_reviewer_who_comes_second_is_told_and_gets_the_next(filled: Path) -> 
     assert "bob rejected this meanwhile" in test.warning[0].value
     assert shown(test) == SECOND
     assert [triple.who for triple in graph().predictions(decision="rejected")] == ["bob"]
+
+
+def test_what_was_undone_does_not_come_back_once_somebody_else_decided_it(filled: Path) -> None:
+    propose(3)
+    test = page("review")
+    tap(test, "a")
+    tap(test, "u")
+    assert shown(test) == BEST
+    test.query_params["run"] = "second-run"
+    test.run()
+    assert shown(test) == "t:extra/2"  # nor does it stand before what another filter lets through
+    waiting = graph().predictions()
+    graph().decide(waiting[0].key, "rejected", who="bob", seen=waiting[0])
+    del test.query_params["run"]
+    test.run()
+    tap(test, "a")
+    assert shown(test) == SECOND
+
+
+def test_a_decision_that_cannot_be_taken_back_now_can_be_later(filled: Path) -> None:
+    test = page("review")
+    tap(test, "a")
+    uri = current().store
+    graph().close()
+    test.button("press-u").click().run()
+    assert test.error
+    close_graph()
+    use(Settings(uri, filled / "runs"))
+    test.run()
+    tap(test, "u")
+    assert shown(test) == BEST
+    assert not graph().predictions(decision="accepted")
 
 
 def test_two_sessions_look_at_different_predictions(filled: Path) -> None:
