@@ -53,8 +53,17 @@ GROUPS = (("pictures",), ("head", "relation", "siblings"))
 #: What a step's row of metrics holds of the losses: their weighted sum, and its terms.
 LOSSES = ("loss", "e2e", "e2r", "g2e", "kd", "clip")
 
-#: What is measured on held-out triples beside the losses.
-MEASURED = ("retrieval", "relations", "tails")
+#: What is measured on held-out triples beside the losses, and the figures of each that can select a checkpoint.
+MEASURED = {
+    "retrieval": tuple(
+        f"{space}/{side}_retrieval_r@{k}"
+        for space in ("towers", "fused")
+        for side in ("image", "text")
+        for k in (1, 5, 10)
+    ),
+    "relations": ("top1", "top5", "macro_top1"),
+    "tails": ("mrr", "mean_rank", "hits@1", "hits@3", "hits@10"),
+}
 
 #: The parts of a network that can be frozen.
 FREEZABLE = ("image", "text", "towers", "new")
@@ -284,8 +293,10 @@ class TrainConfig:
         _check(0 <= self.picture_share <= 1, "picture_share", self, "must lie in [0, 1]")
         _check(0 <= self.ema < 1, "ema", self, "must lie in [0, 1)")
         _check(set(self.freeze) <= set(FREEZABLE), "freeze", self, f"must name parts of {', '.join(FREEZABLE)}")
-        measured = {"loss", *self.weights, *(MEASURED if self.objective != "clip" else MEASURED[:1])}
-        _check(self.select.partition("/")[0] in measured, "select", self, f"must be of {', '.join(sorted(measured))}")
+        measured = ["loss", *self.weights]
+        for part, figures in MEASURED.items():
+            measured += [f"{part}/{name}" for name in figures if self.objective != "clip" or name.startswith("towers/")]
+        _check(self.select in measured, "select", self, f"must be of {', '.join(measured)}")
         _check(not (self.patience and not self.eval_every), "patience", self, "needs --eval-every")
         _check(0 <= self.augment <= 1, "augment", self, "must lie in [0, 1]")
         for name in ("shares", "source_shares", "compose"):

@@ -12,15 +12,13 @@ from kgstore.projection import Projection
 from kgstore.values import SPLITS
 from model.batch import Batch, TripleSample
 from model.config import TrainConfig
+from model.objectives import NO_RELATION
 from model.parts import parts_of
 from model.sampler import Sampler
 from model.training_edges import BadSampling, TrainingEdges
 from model.views import Views
 
 _NONE = np.empty(0, np.int64)
-
-#: The class of a relation that the run does not know: cross-entropy leaves it out.
-_NO_CLASS = -100
 
 
 class HeldOutSampler(Sampler):
@@ -59,7 +57,7 @@ class HeldOutBatches:
         self.count = max(1, min(config.eval_samples, self.sampler.available) // self.sampler.batch_size)
         classes = {name: number for number, name in enumerate(relations)}
         names = [relation.name for relation in views.projection.relations]
-        self._classes = torch.tensor([classes.get(name, _NO_CLASS) for name in names])
+        self._classes = torch.tensor([classes.get(name, NO_RELATION) for name in names])
 
     def __iter__(self) -> Iterator[Batch]:
         for step in range(self.count):

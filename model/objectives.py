@@ -12,6 +12,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+#: The class of a relation that E2R does not tell apart.
+NO_RELATION = -100
+
 
 def cosines(a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
     """The cosine similarity of every row of `a` to every row of `b`, in float32 also where the network is not."""
@@ -38,8 +41,12 @@ def e2e_loss(
 
 
 def e2r_loss(logits: Float[Tensor, "b c"], relation: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
-    """Eq. 10: which of the c relations stands between h_i and t_i?"""
-    return F.cross_entropy(logits, relation) if len(logits) else logits.sum()
+    """Eq. 10: which of the c relations stands between h_i and t_i?
+
+    A relation of number NO_RELATION is none of the c; its triple is left out, as held-out triples may need it.
+    """
+    summed = F.cross_entropy(logits, relation, ignore_index=NO_RELATION, reduction="sum")
+    return summed / (relation != NO_RELATION).sum().clamp(min=1)
 
 
 def g2e_loss(

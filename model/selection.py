@@ -53,8 +53,10 @@ class Selection:
     @property
     def verdict(self) -> str:
         """Why the run ended early, or nothing."""
-        if not self.over or self.best is None:
+        if not self.over:
             return ""
+        if self.best is None:
+            return f"Ended early: of {self.since} measurements none gave a number for {VALID}{self.metric}."
         return (
             f"Ended early: {self.since} measurements were not better than {self.best.metric} {self.best.value:.4g} at "
             f"step {self.best.step}."

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss, total_loss
+from model.objectives import NO_RELATION, clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss, total_loss
 
 TAU = torch.tensor(0.07)
 
@@ -168,3 +168,11 @@ def test_a_loss_without_samples_is_zero_and_can_be_differentiated() -> None:
 def test_a_very_cold_temperature_keeps_gradients_finite() -> None:
     tails, queries = features(5, 0), features(5, 1)
     assert finite_gradients(e2e_loss(tails, queries, torch.tensor(0.01)), tails, queries)
+
+
+def test_e2r_leaves_out_relations_that_it_does_not_tell_apart() -> None:
+    logits, relation = features(4, 0), torch.tensor([2, NO_RELATION, 0, NO_RELATION])
+    assert e2r_loss(logits, relation).item() == pytest.approx(e2r_loss(logits[[0, 2]], relation[[0, 2]]).item())
+    nothing = e2r_loss(logits, torch.full((4,), NO_RELATION))
+    assert nothing.item() == 0
+    assert torch.equal(torch.autograd.grad(nothing, logits)[0], torch.zeros(4, 5))

@@ -123,12 +123,14 @@ def test_a_run_that_gets_no_better_ends_and_is_finished(
 
 
 def test_what_a_selection_needs_is_said_before_training(graph: Path, start: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="--select is 'accuracy' but must be of clip, e2e"):
+    with pytest.raises(BadConfig, match="--select is 'accuracy' but must be of loss, e2e"):
         train(graph, start, tmp_path, "x", "--eval-every", "2", "--select", "accuracy")
+    with pytest.raises(BadConfig, match="--select is 'tails/mr' but must be of loss, e2e"):
+        train(graph, start, tmp_path, "x", "--eval-every", "2", "--select", "tails/mr")
     with pytest.raises(BadConfig, match="--patience is 3 but needs --eval-every"):
         train(graph, start, tmp_path, "x", "--patience", "3")
-    with pytest.raises(WrongCall, match="--select tails/mr is not measured on this graph; measured are loss, e2e"):
-        Selection("tails/mr", 0).note(1, {"valid/loss": 1.0, "valid/e2e": 1.0})
+    with pytest.raises(WrongCall, match="--select tails/mrr is not measured on this graph; measured are loss, e2e"):
+        Selection("tails/mrr", 0).note(1, {"valid/loss": 1.0, "valid/e2e": 1.0})
     bare = tmp_path / "bare"
     bare.mkdir()
     with pytest.raises(WrongCall, match="--eval-every 2 needs triples of the valid split, and the graph holds none"):
@@ -144,6 +146,8 @@ def test_losses_fall_and_shares_rise() -> None:
     assert rising.over
     rising.note(3, {"valid/tails/mrr": math.nan})
     assert rising.since == 3
+    nowhere = Selection("loss", 1, [{"step": 1, "valid/loss": math.nan}])
+    assert nowhere.verdict == "Ended early: of 1 measurements none gave a number for valid/loss."
 
 
 def test_the_card_tells_data_settings_and_results(run: Run) -> None:
