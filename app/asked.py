@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.address import from_address, to_address
 from app.cards import Card, cards
-from app.escape import one_line
+from app.escape import escape, one_line
 from app.shared import graph
 from app.upload import uploaded_picture
 from app.words import name_of
@@ -51,6 +51,8 @@ def ask_for_entity() -> Entity | None:
     text = ask_for_text("Picture or entity", "find what to ask about by its name or text")
     hits = [hit.entity for hit in graph().search(text, limit=HEADS)] if text else []
     named = graph().entities([st.query_params["head"]]) if "head" in st.query_params else []
+    if "head" in st.query_params and not named:
+        st.warning(escape(f"Not in the graph: {one_line(st.query_params['head'])}. Choose another below."))
     found = {entity.id: entity for entity in (*hits, *named)}
     if not text:
         found |= {entity.id: entity for entity in graph().pictures(HEADS, PICTURED)}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ROOTS_SECONDS = 10.0
 #: A server that is away is waited for so long; pages that come a moment later are told at once.
 PATIENCE, TOLD_AGAIN = 2.0, 2.0
+#: Models kept loaded; each checkpoint that a run writes while somebody asks it is another one.
+MODELS = 4
 
 _away: dict[str, tuple[float, StoreUnavailable]] = {}
 
@@ -71,7 +73,9 @@ def _roots(uri: str, overrides: tuple[str, ...], period: int) -> ImageRoots:
     return ImageRoots.of(graph(), overrides)
 
 
-@st.cache_resource(show_spinner="Loading the model and embedding the graph; the first time takes a while …")
+@st.cache_resource(
+    show_spinner="Loading the model and embedding the graph; the first time takes a while …", max_entries=MODELS
+)
 def predictor(run: Path, checkpoint: str) -> Predictor:
     """The answers of a run. `checkpoint` only belongs to the key, so that a newer one is loaded anew."""
     from model.predict import Predictor  # torch and the network: only where embeddings are needed

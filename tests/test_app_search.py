@@ -138,6 +138,7 @@ def test_an_entity_leads_to_what_is_like_it_of_the_kinds_and_sources_chosen(trai
     assert all(item["score"] for item in alike)
     captions = shown(page("search", **asked, kind="caption"), "similar")
     assert {graph().entity(str(item["id"])).kind for item in captions} == {"caption"}
+    assert "Not in the graph" in page("search", **asked | {"head": "no:such"}).warning[0].value
     of_second = page("search", mode="By meaning", q="a red cube", source="second")
     assert {item["id"] for item in shown(of_second, "pictures")} == {picture.id}
 
