@@ -107,15 +107,19 @@ def save_checkpoint(
     Later ones can only be damaged: the run went on from before them, and they must not count among those kept.
     """
     folder = write_checkpoint(run_dir / "checkpoints" / f"step-{step}", step, model, optimizer, average)
-    run = Run(run_dir)
     if best is not None:
         mark_best(run_dir, best)
-    there = run.checkpoints
-    end = there.index(folder) + 1
+    keep_checkpoints(run_dir, folder, keep, best)
+    return folder
+
+
+def keep_checkpoints(run_dir: Path, last: Path, keep: int, best: Best | None = None) -> None:
+    """Removes what is not among the `keep` checkpoints that end with `last`, and not the best."""
+    there = Run(run_dir).checkpoints
+    end = there.index(last) + 1
     for other in (*there[: max(0, end - keep)], *there[end:]):
         if best is None or other.name != f"step-{best.step}":
             shutil.rmtree(other)
-    return folder
 
 
 def write_checkpoint(

@@ -19,7 +19,7 @@ import torch
 
 from kgstore.command import INTERRUPTED, WrongCall, run_command
 from model.card import write_card
-from model.checkpoint import save_checkpoint
+from model.checkpoint import keep_checkpoints, save_checkpoint
 from model.config_file import parsed
 from model.device import usable_device
 from model.distributed import ALONE, Processes, processes
@@ -118,6 +118,8 @@ def lead(job: Job, own: Processes) -> int:
     selection = Selection(config.select, config.patience, Run(directory).metrics().rows)
     mark_best(directory, selection.best)
     if own.shared(lambda: job.step >= config.steps or selection.over):
+        last = directory / "checkpoints" / f"step-{job.step}"
+        keep_checkpoints(directory, last, config.keep, selection.best)  # it may have been killed before it did
         if Run(directory).status.state != "finished":
             writer.say(state="finished")
         print(f"Run {directory} is finished: {job.step} steps. {selection.verdict}".rstrip(), file=sys.stderr)

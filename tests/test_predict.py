@@ -218,7 +218,7 @@ def test_proposals_are_new_and_say_where_they_come_from(both: Predictor) -> None
         assert (triple.type, triple.origin, triple.run, triple.decision) == ("IS_A", "predicted", "both", "")
         assert triple.score is not None
         assert triple.when
-    lowest = triples[1].score or 0.0
+    lowest = (triples[1].score or 0.0) - 1e-6  # one head alone is another batch, which moves the last digits
     assert len(both.propose([CUBE], "IS_A", top=3, min_score=lowest)) == 2
 
 
