@@ -34,6 +34,7 @@ import torch
 
 from kgstore import open_store
 from kgstore.command import WrongCall, add_images_option, add_store_option, run_command
+from kgstore.projection import Projection, open_projection
 from kgstore.values import SPLITS
 from model.card import write_card
 from model.classes import CLASS_RELATIONS
@@ -107,8 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.threads > 0:
         torch.set_num_threads(args.threads)
     run, device = Run(args.run), usable_device(args.device)
-    with open_store(args.store) as store:  # no longer than the projection takes: others want it too
-        projection = everything(store, run.directory.parent)
+    projection = whole_graph(args, run.directory.parent)
     subject = Predictor(run.directory, projection, checkpoint=args.checkpoint, device=device, images=args.images)
     figures, sentences = evaluate(subject, args.only, asked)
     path = run.directory / ("results.json" if args.split == "test" else f"results-{args.split}.json")
@@ -120,6 +120,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part, sentence in sentences.items():
         print(f"{part}: {sentence}", file=sys.stderr)
     return 0
+
+
+def whole_graph(args: argparse.Namespace, runs: Path) -> Projection:
+    """All facts of all splits, of the store or as somebody projected them. Raises WrongCall."""
+    if args.projection is not None:
+        return open_projection(args.projection)
+    if args.store is None:
+        raise WrongCall(
+            "Say which graph to ask about: --store PATH, --neo4j-uri bolt://HOST:7687, or --projection DIR."
+        )
+    with open_store(args.store) as store:  # no longer than the projection takes: others want it too
+        return everything(store, runs)
 
 
 def _joined(path: Path, new: dict[str, Any], parts: Collection[str]) -> dict[str, Any]:
@@ -137,7 +149,10 @@ def _joined(path: Path, new: dict[str, Any], parts: Collection[str]) -> dict[str
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m model.evaluate", description="Measure a run.")
     parser.add_argument("--run", required=True, metavar="RUN", help="folder of a trained run")
-    add_store_option(parser)
+    add_store_option(parser, required=False)
+    parser.add_argument(
+        "--projection", metavar="DIR", help="the graph as it was projected whole, RUNS/projections/everything, instead"
+    )
     parser.add_argument("--only", type=_parts, default=tuple(PARTS), metavar="PART,...", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--split", choices=SPLITS, default="test", help="what is asked about (default: test)")
     parser.add_argument(
