@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from ingest.world_words import (
 )
 
 FORMAT = 1
+LAYOUTS = ("grid", "opposite")
+#: Options that came later: a world that leaves them alone is written, and loaded on, as it was before them.
+LATER = ("scene_kinds", "others", "layout")
 Composition = tuple[str, str]  # colour, kind
 
 
@@ -39,12 +42,39 @@ class Settings:
         default=0, metadata={"help": "pictures of one object more, of the split valid, to measure on while training"}
     )
 
+    scene_kinds: int = field(default=len(KINDS), metadata={"help": "kinds of objects that scenes show, the first ones"})
+    others: int = field(default=2, metadata={"help": "objects of a scene beside the two that it tells of, at most"})
+    layout: str = field(
+        default="grid",
+        metadata={
+            "help": "where the two objects of a scene stand: anywhere in one row or column (grid), or in the middle of "
+            "opposite sides (opposite), so that a place says which one it is"
+        },
+    )
+
     def __post_init__(self) -> None:
         for name in ("pictures", "scenes", "seed", "valid_pictures"):
             if getattr(self, name) < 0:
                 raise BadSource(f"A world cannot have {name} = {getattr(self, name)}: give 0 or more.")
         if not 0 <= self.phrase_share <= 0.7:
             raise BadSource(f"phrase_share is {self.phrase_share}: there are phrases for a part from 0 to 0.7.")
+        if not 1 <= self.scene_kinds <= len(KINDS):
+            raise BadSource(f"scene_kinds is {self.scene_kinds}: give 1 to {len(KINDS)}.")
+        if not 0 <= self.others <= 5:
+            raise BadSource(f"others is {self.others}: give 0 to 5.")
+        if self.layout not in LAYOUTS:
+            raise BadSource(f"layout is {self.layout!r}: give {' or '.join(LAYOUTS)}.")
+
+    def written(self) -> dict[str, int | float | str]:
+        """By name, without the later options that have their defaults."""
+        return {
+            option.name: getattr(self, option.name)
+            for option in fields(self)
+            if option.name not in LATER or getattr(self, option.name) != option.default
+        }
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.written().items())})"
 
     @property
     def test_pictures(self) -> int:
@@ -95,7 +125,7 @@ class Truth:
         """The layout that the docstring of ingest.world describes."""
         content = {
             "format": FORMAT,
-            "settings": asdict(self.settings),
+            "settings": self.settings.written(),
             "kinds": [kind.name for kind in KINDS],
             "colours": [colour.name for colour in COLOURS],
             "synonyms": {kind.name: kind.synonym for kind in KINDS},
@@ -143,9 +173,11 @@ def decide(settings: Settings) -> Truth:
         **_pictures("valid", islice(_rounds(seen, [settings.seed, 5]), settings.valid_pictures)),
         **_pictures("test", islice(_test_compositions(seen, held_out, settings.seed), settings.test_pictures)),
     }
+    shown = {kind.name for kind in KINDS[: settings.scene_kinds]}
+    known, new = ([c for c in compositions if c[1] in shown] for compositions in (seen, held_out))
     scenes = {
-        **_scenes("train", settings.scenes, seen, seen, np.random.default_rng([settings.seed, 3])),
-        **_scenes("test", settings.test_scenes, seen, held_out, np.random.default_rng([settings.seed, 4])),
+        **_scenes("train", settings.scenes, known, known, settings, np.random.default_rng([settings.seed, 3])),
+        **_scenes("test", settings.test_scenes, known, new, settings, np.random.default_rng([settings.seed, 4])),
     }
     return Truth(settings, tuple(held_out), pictures, scenes)
 
@@ -182,7 +214,12 @@ def _pictures(split: str, compositions: Iterator[Composition]) -> dict[str, Pict
 
 
 def _scenes(
-    split: str, count: int, seen: list[Composition], first: list[Composition], random: np.random.Generator
+    split: str,
+    count: int,
+    seen: list[Composition],
+    first: list[Composition],
+    settings: Settings,
+    random: np.random.Generator,
 ) -> dict[str, Scene]:
     """Families of four scenes: one pair of objects in each of the four relations, among other objects.
 
@@ -197,8 +234,10 @@ def _scenes(
             number = len(scenes)
             if number == count:
                 break
-            scene = _scene_of(f"scenes/{split}-{number:05}.png", split, pair, POSITIONS[position], seen, random)
-            scenes[f"world:scene/{split}-{number:05}"] = scene
+            file = f"scenes/{split}-{number:05}.png"
+            scenes[f"world:scene/{split}-{number:05}"] = _scene_of(
+                file, split, pair, POSITIONS[position], seen, settings, random
+            )
     return scenes
 
 
@@ -208,13 +247,17 @@ def _scene_of(
     pair: list[Composition],
     position: Position,
     seen: list[Composition],
+    settings: Settings,
     random: np.random.Generator,
 ) -> Scene:
     compositions = list(pair)
-    for _ in range(random.integers(0, 3)):
+    for _ in range(random.integers(0, settings.others + 1)):
         compositions.append(_other(seen, compositions, random))
-    near, far = sorted(random.choice(3, 2, replace=False).tolist())
-    line = int(random.integers(3))
+    if settings.layout == "opposite":
+        near, line, far = 0, 1, 2
+    else:
+        near, far = sorted(random.choice(3, 2, replace=False).tolist())
+        line = int(random.integers(3))
     in_order = [(line, near), (line, far)] if position.step[0] == 0 else [(near, line), (far, line)]
     cells = in_order if sum(position.step) < 0 else in_order[::-1]
     free = [(row, column) for row in range(3) for column in range(3) if (row, column) not in cells]

@@ -37,10 +37,12 @@ class TowerShape(NamedTuple):
     position_scale: float  # standard deviation of the first position embeddings of the patches
 
 
-#: The paper's CLIPs, and one small enough to be trained on a CPU while somebody waits.
+#: The paper's CLIPs, and two small enough to be trained on a CPU while somebody waits: `small` for pictures of one
+#: object, `scenes` for the drawn world's scenes, a cell of which is one of its patches (FINDINGS 1.7).
 #: At CLIP's 0.02 the small one's position embeddings drown in its patches and it learns no places (FINDINGS 1.6).
 TOWERS: dict[str, TowerShape] = {
     "small": TowerShape(32, 8, 96, 3, 4, 96, 3, 4, 32, 96, 0.5),
+    "scenes": TowerShape(48, 16, 128, 4, 4, 128, 4, 4, 32, 128, 0.5),
     "vit-b-32": TowerShape(224, 32, 768, 12, 12, 512, 12, 8, 77, 512, 0.02),
     "vit-l-14": TowerShape(224, 14, 1024, 24, 16, 768, 12, 12, 77, 768, 0.02),
 }
@@ -337,7 +339,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_towers": 1e-3,
         "warmup": 50,
         "fanout": (2, 2),  # a caption's neighbours are pictures, and at 4,4 they are half of a step
-    }
+    },
+    "scenes": {
+        "fusion_layers": 2,
+        "fusion_width": 128,
+        "fusion_heads": 4,
+        "lr_towers": 1e-3,
+        "warmup": 50,
+        "fanout": (2, 2),
+    },
 }
 
 Config = TypeVar("Config", ModelConfig, TrainConfig)

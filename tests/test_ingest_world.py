@@ -18,7 +18,7 @@ from ingest.__main__ import main
 from ingest.records import BadSource, Record
 from ingest.world import PICTURES_OF_A_KIND, draw_world, planned_world, position_of, read_world
 from ingest.world_drawing import CELL, SHAPES, Thing, draw
-from ingest.world_truth import SceneObject, Settings
+from ingest.world_truth import SceneObject, Settings, decide
 from ingest.world_words import COLOURS, KINDS, POSITIONS, TEMPLATES
 from kgstore.command import WRONG_CALL, run_command
 from kgstore.images import ImageRoots, open_picture
@@ -334,6 +334,23 @@ def test_a_world_of_nothing_but_words_can_be_drawn(tmp_path: Path) -> None:
     assert set(kinds) == {"concept", "phrase", "caption"}
 
 
+def test_scenes_of_few_kinds_show_two_objects_on_opposite_sides_of_the_middle() -> None:
+    truth = decide(Settings(pictures=0, scenes=40, scene_kinds=3, others=0, layout="opposite"))
+    shown = {kind.name for kind in KINDS[:3]}
+    places = {position.type: position.step for position in POSITIONS}
+    for scene in truth.scenes.values():
+        assert {thing.kind for thing in scene.objects} <= shown
+        down, right = places[scene.relation]
+        assert [thing.cell for thing in scene.objects] == [(1 + down, 1 + right), (1 - down, 1 - right)]
+
+
+def test_options_of_scenes_that_are_left_alone_leave_no_trace_in_a_world() -> None:
+    later = ("scene_kinds", "others", "layout")
+    assert not [name for name in later if name in decide(SMALL).to_json() or name in repr(SMALL)]
+    assert "others=0" in repr(replace(SMALL, others=0))
+    assert '"others": 0' in decide(replace(SMALL, others=0)).to_json()
+
+
 def test_a_folder_that_holds_another_world_is_left_alone(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="other settings"):
         draw_world(folder, replace(SMALL, seed=99), progress=False)
@@ -350,7 +367,16 @@ def test_a_damaged_truth_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureF
     assert "delete the folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--pictures", "-1"], ["--phrase-share", "1.5"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--pictures", "-1"],
+        ["--phrase-share", "1.5"],
+        ["--scene-kinds", "17"],
+        ["--others", "6"],
+        ["--layout", "round"],
+    ],
+)
 def test_settings_that_make_no_world_get_a_sentence(
     tmp_path: Path, option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
