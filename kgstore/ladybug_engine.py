@@ -45,7 +45,7 @@ class LadybugEngine:
             self._connection = ladybug.Connection(self._database)
         except (RuntimeError, OSError) as error:
             raise StoreUnavailable(
-                f"{self.path} cannot be opened as an embedded graph: {_sentence(error)} Give the path of a graph, or "
+                f"{self.path} cannot be opened as an embedded graph: {_sentence(str(error))} Give the path of a graph, or "
                 "of a file that does not exist yet in a folder that does."
             ) from error
 
@@ -157,12 +157,14 @@ def _translated(error: Exception) -> KgError:
         )
     if isinstance(error, MemoryError) or text.startswith(_FULL):
         return QueryStopped("The query needed more memory than the embedded store has; ask for less at a time.")
-    if text.startswith(_SYNTAX) or "read-only" in text or "read only" in text:
-        return QueryRefused(f"The embedded store does not run this query. {_sentence(error)}")
-    return StoreUnavailable(f"The embedded store failed: {_sentence(error)}")
+    if text.startswith(_SYNTAX):
+        return QueryRefused(f"The graph does not understand this query: {_sentence(text.split(':', 1)[-1])}")
+    if "read-only" in text or "read only" in text:
+        return QueryRefused(f"The embedded store does not run this query. {_sentence(text)}")
+    return StoreUnavailable(f"The embedded store failed: {_sentence(text)}")
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(said: str) -> str:
     # What the parser would have taken is a list of all its keywords.
-    text = re.sub(r" expecting \{[^}]*\}", "", str(error).strip())
+    text = re.sub(r" expecting \{[^}]*\}", "", said.strip())
     return text if text.endswith((".", "!", "?")) or "\n" in text else f"{text}."

@@ -291,6 +291,14 @@ def test_a_wrong_password_is_said_in_a_sentence(
         open_store(neo4j_uri)
 
 
+@pytest.mark.parametrize("cypher", ["MATCH (e:Entity) RETURN e.no_such", "MATCH (e:Entity RETURN e"])
+def test_what_is_no_query_is_said_without_the_words_of_the_database(tmp_path: Path, cypher: str) -> None:
+    with open_store(tmp_path / "graph.lbug") as store, pytest.raises(QueryRefused) as refused:
+        store.query(cypher)
+    assert str(refused.value).startswith("The graph does not understand this query: ")
+    assert "exception" not in str(refused.value)
+
+
 def test_cypher_is_translated_for_the_embedded_store_outside_of_texts() -> None:
     cypher = "MATCH (a)-[r]->(b) WHERE type (r) <> 'type(r)' AND r.x = \"rand()\" /* type(r) */ RETURN r.when, TYPE(r)"
     assert for_ladybug(cypher) == (
