@@ -45,8 +45,8 @@ class LadybugEngine:
             self._connection = ladybug.Connection(self._database)
         except (RuntimeError, OSError) as error:
             raise StoreUnavailable(
-                f"{self.path} cannot be opened as an embedded graph: {_sentence(str(error))} Give the path of a graph, or "
-                "of a file that does not exist yet in a folder that does."
+                f"{self.path} cannot be opened as an embedded graph: {_sentence(str(error))} Give the path of a graph, "
+                "or of a file that does not exist yet in a folder that does."
             ) from error
 
     def run(self, cypher: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
