@@ -36,6 +36,20 @@ def await_nodes(page: Page, graph: str, number: int) -> None:
     settle(page)
 
 
+def assert_names_inside(page: Page, graph: str) -> None:
+    """No name is cut by the edge of the canvas, once the picture is drawn as it stands."""
+    seen, boxes = view(
+        page,
+        graph,
+        "const drawn = () => [v.labels.visible(v.network.getScale()), v.labels.shown];"
+        "return new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(() => f(drawn()))))",
+    )
+    assert boxes
+    for box in boxes:
+        assert all(seen[side] <= box[side] for side in ("left", "top")), box["id"]
+        assert all(seen[side] >= box[side] for side in ("right", "bottom")), box["id"]
+
+
 def moved(before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> float:
     """How far the nodes that are in both went, at most."""
     return max(abs(after[id][axis] - before[id][axis]) for id in before.keys() & after.keys() for axis in ("x", "y"))
@@ -98,6 +112,7 @@ def test_the_legend_hides_and_shows_and_names_do_not_cover_each_other(page: Page
     graph = "t:box"
     visit(page, f"{site.address}/graph?seeds={graph}")
     graph_of(page, graph)
+    assert_names_inside(page, graph)
     boxes = view(page, graph, "return v.labels.shown")
     assert {box["id"] for box in boxes} >= {"t:box", "t:crate", LAST}
     for number, one in enumerate(boxes):
@@ -191,9 +206,13 @@ def stored(download: Download, folder: Path) -> Path:
 
 @on_embedded
 def test_a_narrow_window_and_the_keyboard_do(narrow: Page, site: Site) -> None:
+    visit(narrow, f"{site.address}/entity?id=t:box")
+    graph_of(narrow, "t:box")
+    assert_names_inside(narrow, "t:box")
     graph = "t:thing"
     visit(narrow, f"{site.address}/graph?seeds={graph}")
     graph_of(narrow, graph)
+    assert_names_inside(narrow, graph)
     assert narrow.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     view(narrow, graph, "v.canvas.focus()")
     for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"):

@@ -7,7 +7,8 @@ const MOVE_MS = 350;
 const SECOND_CLICK_MS = 300;
 const HOVER_MS = 110;
 const MOST_SCALE = 1.5;
-const MARGIN = { x: 110, y: 50 };
+const LEAST_SCALE = 0.05;
+const MARGIN = 12;
 
 // Where nodes were, by graph and arrangement: a page that was left and is opened again shows the same picture, and so
 // does a step that is undone. Also what tests read.
@@ -182,21 +183,26 @@ class View {
   }
 
   bringIntoView(ids) {
-    const { clientWidth: width, clientHeight: height } = this.canvas;
-    const places = Object.values(this.network.getPositions(ids)).map((at) => this.network.canvasToDOM(at));
-    if (!places.every((at) => at.x > 30 && at.y > 30 && at.x < width - 30 && at.y < height - 30)) this.fit(MOVE_MS);
+    const scale = this.network.getScale();
+    const nodes = this.data.nodes.filter((node) => ids.includes(node.id));
+    if (!isWithin(this.labels.frame(nodes, scale, this.palette.face), this.labels.visible(scale))) this.fit(MOVE_MS);
   }
 
-  // With room for the names at the edge, which vis does not count.
+  // As large as it may be with the names inside: they keep their size at every scale, and vis does not count them.
   fit(duration = 0) {
-    const shown = this.data.nodes.filter((node) => !node.off).map((node) => node.id);
-    const places = Object.values(this.network?.getPositions(shown) ?? {});
-    if (!places.length) return;
-    const [left, right] = [Math.min(...places.map((at) => at.x)), Math.max(...places.map((at) => at.x))];
-    const [top, bottom] = [Math.min(...places.map((at) => at.y)), Math.max(...places.map((at) => at.y))];
+    const shown = this.data.nodes.filter((node) => !node.off);
+    if (!this.network || !shown.length) return;
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const scale = Math.min(MOST_SCALE, Math.max(width - MARGIN.x, 80) / (right - left + 60), Math.max(height - MARGIN.y, 80) / (bottom - top + 60));
-    this.network.moveTo({ scale, position: { x: (left + right) / 2, y: (top + bottom) / 2 },
+    const frame = (scale) => this.labels.frame(shown, scale, this.palette.face);
+    const fits = ({ left, right, top, bottom }) => right - left <= width - 2 * MARGIN && bottom - top <= height - 2 * MARGIN;
+    let [scale, over] = fits(frame(MOST_SCALE)) ? [MOST_SCALE, MOST_SCALE] : [LEAST_SCALE, MOST_SCALE];
+    while (over / scale > 1.005) {
+      const between = Math.sqrt(scale * over);
+      if (fits(frame(between))) scale = between;
+      else over = between;
+    }
+    const { left, right, top, bottom } = frame(scale);
+    this.network.moveTo({ scale, position: { x: (left + right) / 2 / scale, y: (top + bottom) / 2 / scale },
       animation: duration ? { duration, easingFunction: "easeInOutQuad" } : false });
   }
 

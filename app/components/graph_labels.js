@@ -5,6 +5,8 @@ const EDGE_LABEL_SIZE = 11;
 const LINE_HEIGHT = 1.2;
 const LINE_WIDTH = 120;
 const APART = 3;
+const BELOW = 4;
+const PICTURE_TO_COME = 4 / 3; // until it is there, its longer side beside the shorter
 const MOST_EDGE_LABELS = 70;
 const SMALLEST_SCALE_FOR_EDGES = 0.45;
 
@@ -101,6 +103,26 @@ class Labels {
     return { left: from.x * scale, top: from.y * scale, right: to.x * scale, bottom: to.y * scale };
   }
 
+  // What nodes and their names take at a scale, the names below, where they are tried first.
+  frame(nodes, scale, face) {
+    const ctx = this.network.canvas.getContext();
+    const frame = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+    for (const node of nodes) {
+      const drawn = this.network.body.nodes[node.id];
+      if (!drawn) continue;
+      const least = drawn.options.size * (node.picture ? PICTURE_TO_COME : 1);
+      const high = Math.max(drawn.shape.height / 2 || 0, least) * scale;
+      const { lines, width } = this.lines(ctx, node.label, LABEL_SIZE, face);
+      const half = Math.max(Math.max(drawn.shape.width / 2 || 0, least) * scale, width / 2);
+      frame.left = Math.min(frame.left, drawn.x * scale - half);
+      frame.right = Math.max(frame.right, drawn.x * scale + half);
+      frame.top = Math.min(frame.top, drawn.y * scale - high);
+      frame.bottom = Math.max(frame.bottom, drawn.y * scale + high + BELOW + lines.length * LABEL_SIZE * LINE_HEIGHT);
+    }
+    return frame;
+  }
+
+  // Below its node a name may be cut by the edge of the canvas, when somebody moves it there; elsewhere it is not put.
   paintNodes(ctx, there, occupied, palette, seen) {
     ctx.textAlign = "center";
     ctx.fillStyle = palette.text;
@@ -108,9 +130,9 @@ class Labels {
       const { lines, width } = this.lines(ctx, node.label, LABEL_SIZE, palette.face);
       const height = lines.length * LABEL_SIZE * LINE_HEIGHT;
       const beside = at.half + width / 2 + 5;
-      for (const [x, y] of [[0, at.high + 4], [0, -at.high - height - 3], [beside, -height / 2], [-beside, -height / 2]]) {
+      for (const [x, y] of [[0, at.high + BELOW], [0, -at.high - height - 3], [beside, -height / 2], [-beside, -height / 2]]) {
         const box = { owner: node.id, left: at.x + x - width / 2, right: at.x + x + width / 2, top: at.y + y, bottom: at.y + y + height };
-        if (!occupied.isFree(box, node.id)) continue;
+        if (!occupied.isFree(box, node.id) || (y !== at.high + BELOW && !isWithin(box, seen))) continue;
         occupied.take({ ...box, owner: `${node.id} name` });
         if (box.right < seen.left || box.left > seen.right || box.bottom < seen.top || box.top > seen.bottom) break;
         this.shown.push({ id: node.id, ...box });
@@ -133,7 +155,7 @@ class Labels {
       const point = drawn.edgeType.getPoint(0.5, drawn.edgeType.getViaNode());
       const at = { x: point.x * scale, y: point.y * scale };
       const box = { owner: edge.id, left: at.x - width / 2, right: at.x + width / 2, top: at.y - EDGE_LABEL_SIZE * 0.65, bottom: at.y + EDGE_LABEL_SIZE * 0.65 };
-      if (box.right < seen.left || box.left > seen.right || !occupied.isFree(box, edge.id)) continue;
+      if (!isWithin(box, seen) || !occupied.isFree(box, edge.id)) continue;
       occupied.take(box);
       this.shown.push({ id: edge.id, ...box });
       ctx.fillStyle = edge.colour;
@@ -151,6 +173,10 @@ class Labels {
     }
     return this.measured.get(key);
   }
+}
+
+function isWithin(box, outer) {
+  return box.left >= outer.left && box.right <= outer.right && box.top >= outer.top && box.bottom <= outer.bottom;
 }
 
 // Too long for one line: two, as equal as the words allow.
