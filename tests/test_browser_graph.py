@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from playwright.sync_api import Browser, Download, Page, expect
 
@@ -206,9 +207,10 @@ def stored(download: Download, folder: Path) -> Path:
 
 @on_embedded
 def test_a_narrow_window_and_the_keyboard_do(narrow: Page, site: Site) -> None:
-    visit(narrow, f"{site.address}/entity?id=t:box")
-    graph_of(narrow, "t:box")
-    assert_names_inside(narrow, "t:box")
+    wide_names = f"h:0/{HOSTILE[0][:20]}"
+    visit(narrow, f"{site.address}/entity?id={quote(wide_names)}")
+    graph_of(narrow, wide_names)
+    assert_names_inside(narrow, wide_names)
     graph = "t:thing"
     visit(narrow, f"{site.address}/graph?seeds={graph}")
     graph_of(narrow, graph)
