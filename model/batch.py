@@ -93,6 +93,9 @@ class Batch:
     edge_head: Int64[Tensor, " e"]
     edge_tail: Int64[Tensor, " e"]
     seeds: Int64[Tensor, " k"]  # distinct tails with incoming edges; of a whole batch in one part alone
+    # Captions of the pairs with their two things exchanged, padded as texts are; of length 0 where there are none
+    swapped: Int64[Tensor, "m l_s"] | None = None
+    swapped_lengths: Int64[Tensor, " m"] | None = None
     # left, top, width, height of what is to be shown of each picture, as parts of its side; None: all of it
     crops: Float32[Tensor, "p 4"] | None = None
 

@@ -53,7 +53,10 @@ GROUPS = (("pictures",), ("head", "relation", "siblings"))
 
 
 #: What a step's row of metrics holds of the losses: their weighted sum, and its terms.
-LOSSES = ("loss", "e2e", "e2r", "g2e", "kd", "clip")
+LOSSES = ("loss", "e2e", "e2r", "g2e", "kd", "clip", "swap", "told", "regions")
+
+#: Losses that only a CLIP's towers are needed for, and that another one is to be compared with.
+BESIDE_CLIP = ("swap", "told", "regions")
 
 #: What is measured on held-out triples beside the losses, and the figures of each that can select a checkpoint.
 MEASURED = {
@@ -235,6 +238,17 @@ class TrainConfig:
     g2e: float = setting(1.0, "weight of the graph loss (Eq. 13) [P: 1]")
     kd: float = setting(1.0, "weight of the distillation from the frozen first CLIP [P: 1]")
     clip: float = setting(1.0, "weight of CLIP's own loss (Eq. 1) on the batch's image-text pairs [P: 0] [D: 1]")
+    swap: float = setting(
+        0.0,
+        "weight of CLIP's loss from pictures to captions with each caption's own words in another order as a negative: "
+        "its two things exchanged around the words of a relation [D]",
+    )
+    told: float = setting(
+        0.0, "weight of CLIP's loss between texts: a head with its relation's words, and the tail [D]"
+    )
+    regions: float = setting(
+        0.0, "weight of CLIP's loss on pictures and the texts that are their tails but no captions [D]"
+    )
     lr_towers: float = setting(1e-5, "learning rate of the two encoders [P: 1e-5]")
     lr_new: float = setting(1e-3, "learning rate of everything else [P: 1e-3]")
     warmup: int = setting(100, "steps of linear warm-up, before a cosine to zero [D]")
@@ -281,6 +295,9 @@ class TrainConfig:
             "g2e",
             "kd",
             "clip",
+            "swap",
+            "told",
+            "regions",
             "weight_decay",
             "clip_grad",
             "warmup",
@@ -320,8 +337,9 @@ class TrainConfig:
     def weights(self) -> dict[str, float]:
         """The weight of each loss of this objective, those of 0 left out."""
         if self.objective == "clip":
-            return {"clip": 1.0}
-        named = {name: getattr(self, name) for name in ("e2e", "e2r", "g2e", "kd", "clip")}
+            named = {"clip": 1.0, **{name: getattr(self, name) for name in BESIDE_CLIP}}
+        else:
+            named = {name: getattr(self, name) for name in ("e2e", "e2r", "g2e", "kd", "clip", *BESIDE_CLIP)}
         return {name: weight for name, weight in named.items() if weight}
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 from transformers import CLIPModel
 
@@ -20,9 +20,10 @@ from model.batch import Batch
 from model.config import ModelConfig
 from model.fusion import Elements, Fusion
 from model.graph_network import GraphNetwork
-from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss
+from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss, swap_loss
 from model.representations import Representations
 from model.towers import Towers, at_end
+from model.verbalised import told_regions, told_triples
 
 
 class Encoding(NamedTuple):
@@ -145,7 +146,7 @@ class KnowledgeClip(nn.Module):
             pairs = PairFeatures(entities.pooled[batch.head[batch.pairs]], entities.pooled[batch.tail[batch.pairs]])
         else:
             pairs = pair_features(self.towers, batch)
-        if "kd" in wanted or "clip" in wanted:
+        if "kd" in wanted or "clip" in wanted or "swap" in wanted:
             read |= {"images": pairs.images, "texts": pairs.texts}
         if "kd" in wanted:
             if teacher is None:
@@ -153,6 +154,12 @@ class KnowledgeClip(nn.Module):
             with torch.no_grad():
                 taught = pair_features(teacher, batch)
             told |= {"taught_images": taught.images, "taught_texts": taught.texts}
+        if "swap" in wanted:
+            read["swapped"], told["has_swapped"] = swapped_captions(self.towers, batch)
+        for name, of in (("told", told_triples), ("regions", told_regions)):
+            if name in wanted:
+                questions, answers, told[f"{name}_place"] = of(self.towers, batch)
+                read |= {f"{name}_questions": questions, f"{name}_answers": answers}
         return Representations(read, told)
 
     def _read_triples(self, batch: Batch, entities: Elements, wanted: Collection[str]) -> dict[str, Tensor]:
@@ -208,6 +215,16 @@ class KnowledgeClip(nn.Module):
         if "clip" in wanted:
             pairs = told["pairs"]
             terms["clip"] = clip_loss(of["images"], of["texts"], self.towers.temperature, known[pairs][:, pairs].T)
+        # What stands beside CLIP's loss in arms that others are compared with: Eq. 1 again
+        tau = self.towers.temperature
+        if "swap" in wanted:
+            pairs, has = told["pairs"], told["has_swapped"]
+            terms["swap"] = swap_loss(of["images"], of["texts"], of["swapped"], has, tau, known[pairs][:, pairs].T)
+        for name in ("told", "regions"):
+            if name in wanted:
+                place = told[f"{name}_place"]
+                questions, answers = of[f"{name}_questions"], of[f"{name}_answers"]
+                terms[name] = clip_loss(questions, answers, tau, known[place][:, place].T)
         return terms
 
     def losses(self, batch: Batch, wanted: Collection[str], teacher: Towers | None = None) -> dict[str, Tensor]:
@@ -230,6 +247,13 @@ def pair_features(towers: Towers, batch: Batch) -> PairFeatures:
     return PairFeatures(
         towers.image(batch.pixels[pictures]).pooled, towers.text(batch.tokens[texts, :longest], lengths).pooled
     )
+
+
+def swapped_captions(towers: Towers, batch: Batch) -> tuple[Float[Tensor, "m d_p"], Bool[Tensor, " m"]]:
+    """The pooled outputs of the pairs' swapped captions, and which pairs have one; the others' are of no account."""
+    if batch.swapped is None or batch.swapped_lengths is None:
+        raise ValueError("The loss swap needs batches with swapped captions: Views(..., swaps=True).")
+    return towers.text(batch.swapped, batch.swapped_lengths.clamp(min=1)).pooled, batch.swapped_lengths > 0
 
 
 def tail_words(batch: Batch, context: int) -> Int64[Tensor, "b context"]:

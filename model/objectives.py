@@ -70,6 +70,25 @@ def clip_loss(
     return (matching(logits) + matching(logits.T)) / 2
 
 
+def swap_loss(
+    images: Float[Tensor, "m d"],
+    texts: Float[Tensor, "m d"],
+    swapped: Float[Tensor, "m d"],
+    has_swapped: Bool[Tensor, " m"],
+    temperature: Float[Tensor, ""],
+    known: Bool[Tensor, "m m"] | None = None,
+) -> Float[Tensor, ""]:
+    """Eq. 1 from images to texts, each beside its own swapped caption as one text more (Yuksekgonul et al. 2023).
+
+    Of the images that have one. [D] No other image has it as a negative, of which it may be true. `known` is as in
+    clip_loss.
+    """
+    others = without_known(cosines(images, texts) / temperature, known)
+    own = cosines(images, swapped).diagonal()[:, None] / temperature
+    chosen = torch.cat([others, own], dim=1).log_softmax(dim=-1).diagonal()[has_swapped]
+    return -chosen.sum() / has_swapped.sum().clamp(min=1)
+
+
 def kd_loss(student: Float[Tensor, "m m"], teacher: Float[Tensor, "m m"]) -> Float[Tensor, ""]:
     """KL(teacher || student) of the image-text similarities over their temperatures, the mean of both directions.
 

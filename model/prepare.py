@@ -193,6 +193,7 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
         live=config.pictures == "live",
         augment=config.augment,
         picture_share=config.picture_share,
+        swaps="swap" in config.weights,
         seed=config.seed,
         progress=True,
     )

@@ -22,6 +22,7 @@ from model.predict import Predictor
 from model.probes import Relation, attribute_probe, preference, relation_probe, sentence_scores
 from model.scene_graph import SceneGraph
 from model.spaces import first_pictures, spaces
+from model.swapped_captions import SYMMETRIC
 
 TEMPLATE = "{head} {words} {tail}"
 
@@ -36,14 +37,6 @@ _MIRRORED = (
     ("in front of", "behind"),
 )
 CONVERSES = {a: b for pair in _MIRRORED for a, b in (pair, pair[::-1])}
-
-#: Relations that hold both ways, so that a swapped sentence is as true.
-SYMMETRIC = frozenset(
-    {
-        *("next to", "near", "beside", "by", "close to", "adjacent to", "along", "against", "with", "and"),
-        *("touching", "touch", "touches", "attached to", "connected to", "similar to", "same as", "facing", "face"),
-    }
-)
 
 #: A relation's own figure needs so many triples.
 ENOUGH = 20

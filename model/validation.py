@@ -88,6 +88,7 @@ class Validation:
             region=region,
             live=True,  # a few of perhaps millions
             picture_share=config.picture_share,
+            swaps="swap" in config.weights,
             seed=config.seed,
             progress=True,
         )

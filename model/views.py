@@ -22,6 +22,7 @@ from model.permutation import uniform
 from model.picture_cache import cached_pictures
 from model.pictures import LivePictures, Pictures, references_of
 from model.sampler import IMAGE_OF
+from model.swapped_captions import Swapping
 from model.tokens import NO_WORD, Tokenizer, text_tokens
 
 
@@ -41,7 +42,7 @@ class Views:
     or, if `live`, whenever they are shown; one that does not decode then makes room for another picture of its entity,
     or for a text. An entity without either is shown by its name: `by_name` counts those that have no more than that,
     `by_nothing` those of them whose name holds no word either. With `augment` a picture is shown by a random crop of
-    at least that part of its area.
+    at least that part of its area. With `swaps` the pairs' captions come with their two things exchanged, too.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Views:
         live: bool = False,
         augment: float = 0.0,
         picture_share: float = 0.5,
+        swaps: bool = False,
         seed: int = 0,
         progress: bool = False,
     ) -> None:
@@ -84,6 +86,7 @@ class Views:
         self._relation_tokens, self._relation_lengths = tokenizer.encode(
             [relation.text for relation in projection.relations], context
         )
+        self._swapping = Swapping(tokenizer, [each.text for each in projection.relations], context) if swaps else None
         self._image_of = np.array([relation.type == IMAGE_OF for relation in projection.relations])
 
     def batch(self, sample: TripleSample, part: Part | None = None) -> Batch:
@@ -121,6 +124,9 @@ class Views:
             "edge_tail": edge_tail,
             "seeds": seeds,
         }
+        if self._swapping:
+            captions = row[tail[arrays["pairs"]]]
+            arrays["swapped"], arrays["swapped_lengths"] = self._swapping.swapped(tokens[captions], lengths[captions])
         if self.augment:
             arrays["crops"] = random_crops(self.seed, sample.step, entities[is_picture], self.augment)
         return Batch(**{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})

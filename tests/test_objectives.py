@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.objectives import NO_RELATION, clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss, total_loss
+from model.objectives import (
+    NO_RELATION,
+    clip_loss,
+    cosines,
+    e2e_loss,
+    e2r_loss,
+    g2e_loss,
+    kd_loss,
+    swap_loss,
+    total_loss,
+)
 
 TAU = torch.tensor(0.07)
 
@@ -111,6 +121,33 @@ def test_clip_loss_is_equation_1() -> None:
     loss = clip_loss(images, texts, TAU)
     assert loss.item() == pytest.approx(both / 2, rel=1e-5)
     assert finite_gradients(loss, images, texts)
+
+
+def test_swap_loss_is_equation_1_with_a_text_more_for_those_that_have_one() -> None:
+    images, texts, swapped = features(5, 5), features(5, 6), features(5, 7)
+    has, known = torch.tensor([True, False, True, True, False]), torch.eye(5, dtype=torch.bool)
+    known[0, 2] = True
+    naive = 0.0
+    for i in (0, 2, 3):
+        others = [texts[j] for j in range(5) if (i, j) != (0, 2)]
+        below = sum(math.exp(cosine(images[i], text) / 0.07) for text in (*others, swapped[i]))
+        naive -= math.log(math.exp(cosine(images[i], texts[i]) / 0.07) / below)
+    loss = swap_loss(images, texts, swapped, has, TAU, known)
+    assert loss.item() == pytest.approx(naive / 3, rel=1e-5)
+    assert finite_gradients(loss, images, texts, swapped)
+
+
+def test_swap_loss_of_orthogonal_pairs_has_a_closed_form() -> None:
+    # Of each of n images its text is 1, the n - 1 others 0, and its swapped caption is as good as its own.
+    loss = swap_loss(torch.eye(3), torch.eye(3), torch.eye(3), torch.ones(3, dtype=torch.bool), torch.tensor(1.0))
+    assert loss.item() == pytest.approx(math.log(2 + 2 * math.exp(-1)), rel=1e-6)
+
+
+def test_swap_loss_without_a_swapped_caption_is_zero_with_gradient() -> None:
+    images, texts = features(3, 0), features(3, 1)
+    loss = swap_loss(images, texts, features(3, 2), torch.zeros(3, dtype=torch.bool), TAU)
+    assert loss.item() == 0
+    assert all(bool(each.isfinite().all()) for each in torch.autograd.grad(loss, [images, texts]))
 
 
 def test_clip_loss_of_orthogonal_pairs_has_a_closed_form() -> None:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from kgstore.command import WrongCall
+from model.batch import Batch
+from model.config import BESIDE_CLIP, TrainConfig
 from model.cut import Cut
 from model.distributed import Processes
 from model.prepare import check_parts
@@ -75,6 +77,27 @@ def test_accumulation_keeps_the_negatives_of_the_whole_batch(steps: Steps, name:
     assert found[0][name] > 0
     close(found[1], found[0])
     close(found[2], found[0])
+
+
+@pytest.mark.parametrize("name", BESIDE_CLIP)
+def test_what_stands_beside_clips_loss_is_that_of_the_whole_batch_too(steps: Steps, name: str) -> None:
+    config = TrainConfig(objective="clip", batch_size=22, **{name: 1.0})  # type: ignore[arg-type]
+    model, found = steps.network(), []
+    for passes in (1, 3):
+        model.zero_grad()
+        parts = [with_swapped(part) for part in steps.parts(Cut(passes=passes, hops=2), step=2)]
+        terms = backward(model, parts, config, 2)
+        assert list(terms) == ["loss", "clip", name]
+        found.append({**terms, **gradients(model)})
+    assert found[0][name] > 0
+    close(found[1], found[0])
+
+
+def with_swapped(part: Batch) -> Batch:
+    """With captions in another order, every second pair without one."""
+    rows = part.row[part.tail[part.pairs]]
+    lengths = torch.where(part.place[part.pairs] % 2 == 0, part.lengths[rows], 0)
+    return dataclasses.replace(part, swapped=part.tokens[rows].clamp(max=400), swapped_lengths=lengths)
 
 
 def test_a_part_may_have_no_triple(steps: Steps) -> None:
