@@ -27,8 +27,9 @@ out, a test picture, a test scene, what only they bear and the triples that touc
 --valid-pictures, which show what training sees, have split "valid".
 
 Relations in space are learnt from nothing most easily in `--pictures 0 --scenes 4000 --scene-kinds 6 --others 0
---layout opposite`, by `--towers scenes` and `--compose pictures=0.8`: few pairs of objects, nothing beside them, and
-places that say which of the two it is. In the grid the same towers stayed at chance for 2,000 steps.
+--layout opposite`, by `--towers scenes --compose pictures=0.9 --group-size 4`: few pairs of objects, nothing beside
+them, places that say which of the two it is, and all four relations of a pair in a group, as the family of scenes has
+them. In the grid the same towers stayed at chance for 2,000 steps.
 
 truth.json, an object:
   format, settings             1, and the options of the world
