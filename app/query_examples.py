@@ -22,6 +22,8 @@ OWN = {
     "A part of the graph": "MATCH (h:Entity)-[r]->(t:Entity)\nWHERE h.kind = 'concept'\nRETURN h, r, t LIMIT 40",
     "Some pictures": "MATCH (e:Entity)\nWHERE size(e.images) > 0\nRETURN e LIMIT 24",
     "Entities by kind": "MATCH (e:Entity)\nRETURN e.kind AS kind, count(*) AS entities\nORDER BY entities DESC",
+    "Relations by type": "MATCH (:Entity)-[r]->(:Entity)\nRETURN type(r) AS relation, count(*) AS relations\n"
+    "ORDER BY relations DESC",
     "The most connected": "MATCH (e:Entity)-[r]-()\nRETURN e.id AS id, e.name AS name, count(r) AS relations\n"
     "ORDER BY relations DESC LIMIT 20",
     "What waits for review": "MATCH (h:Entity)-[r]->(t:Entity)\nWHERE r.origin = 'predicted' AND r.decision = ''\n"

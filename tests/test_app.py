@@ -100,6 +100,8 @@ def test_home_shows_counts_pictures_and_what_waits(filled: Path) -> None:
     test = page("home")
     assert {metric.label: metric.value for metric in test.metric}["Entities"] == str(3 + 2 * PICTURES)
     assert {metric.label: metric.value for metric in test.metric}["Predictions waiting"] == "3"
+    leads = [link.proto.label for link in test.get("page_link")]
+    assert leads[:4] == ["Search them", "See some", "Compare them", "Review them"]
     assert "/image/t/0.png" in components(test)
     assert '"name": "image of"' in components(test)
 

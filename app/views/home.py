@@ -10,6 +10,7 @@ from app.bars import bars
 from app.cards import Card, cards
 from app.escape import escape
 from app.graph_panel import graph_panel
+from app.query_examples import OWN
 from app.runs import run_line, runs_of
 from app.settings import current
 from app.shared import graph
@@ -68,18 +69,25 @@ def draw(home: Home) -> None:
 
 
 def draw_counts(held: Statistics) -> None:
-    counts = {
-        "Entities": held.entities,
-        "Relations": held.triples,
-        "Relation types": len(held.types),
-        "Predictions waiting": held.waiting,
-    }
+    """Each count, with the page that shows what it counts."""
+    counts: list[tuple[str, int, str, str, dict[str, str]]] = [
+        ("Entities", held.entities, "Search them", "search", {}),
+        ("Relations", held.triples, "See some", "query", {"cypher": OWN["Some facts"]}),
+        ("Relation types", len(held.types), "Compare them", "query", {"cypher": OWN["Relations by type"]}),
+        ("Predictions waiting", held.waiting, "Review them", "review", {}),
+    ]
     with st.container(horizontal=True):
-        for label, many in counts.items():
-            st.metric(label, f"{many:,}", border=True, width="stretch")
-    if held.waiting:
-        waiting = f"Review {count(held.waiting, 'prediction')} that wait" + ("s" if held.waiting == 1 else "")
-        st.page_link("views/review.py", label=waiting, icon=":material/fact_check:")
+        for label, many, does, page, asked in counts:
+            with st.container(border=True, gap="xsmall"):
+                st.metric(label, f"{many:,}")
+                st.page_link(
+                    f"views/{page}.py",
+                    label=does,
+                    icon=":material/arrow_forward:",
+                    icon_position="right",
+                    disabled=not many,
+                    query_params=asked,
+                )
 
 
 def draw_sources(held: Statistics) -> None:
