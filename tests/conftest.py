@@ -18,7 +18,7 @@ SHAPED = ("projection", "projecting", "appending", "population", "arranging")
 install_import_hook(["model", *(f"kgstore.{name}" for name in SHAPED)], f"{checked.__module__}.{checked.__name__}")
 
 # After the hook, which what they import must not miss.
-pytest_plugins = ("tests.browsing",)
+pytest_plugins = ("tests.browsing", "tests.app_pages")
 
 
 def missing(reason: str) -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -30,61 +29,14 @@ from app.vendor import VIS_NETWORK_ROUTE, vis_network_address
 from app.words import duration, score_text
 from kgstore import open_store
 from tests.app_graph import HOSTILE, PICTURES, fill, hostile
+from tests.app_pages import MAIN, components, page, press, words
 from tests.trained_world import World, trained_world
-
-MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
-
-
-@pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Path]:
-    use(Settings(str(tmp_path / "graph.lbug"), tmp_path / "runs"))
-    yield tmp_path
-    close_graph()
 
 
 @pytest.fixture
 def filled(empty: Path) -> Path:
     fill(graph(), empty)
     return empty
-
-
-def page(name: str, **query: str) -> AppTest:
-    """A page, drawn, without an error on it."""
-    test = AppTest.from_file(MAIN, default_timeout=30)
-    test.switch_page(f"views/{name}.py")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
-def words(test: AppTest) -> str:
-    """All that the page says outside its components."""
-    parts = [
-        *test.title,
-        *test.subheader,
-        *test.markdown,
-        *test.caption,
-        *test.text,
-        *test.info,
-        *test.error,
-        *test.code,
-    ]
-    return "\n".join(str(part.value) for part in parts)
-
-
-def components(test: AppTest) -> str:
-    """The data of the page's components, as JSON."""
-    return "\n".join(
-        json.dumps(json.loads(element.proto.json), ensure_ascii=False) for element in test.get("bidi_component")
-    )
 
 
 # --- pages ---
@@ -153,12 +105,6 @@ def test_a_prediction_is_accepted_undone_and_rejected(filled: Path) -> None:
     assert "rejected" in words(test)
 
 
-def press(test: AppTest, label: str) -> None:
-    next(button for button in test.button if button.label == label).click().run()
-    assert not test.exception
-    assert not test.error
-
-
 def test_query_answers_and_refuses(filled: Path) -> None:
     test = page("query")
     test.text_area[0].set_value("MATCH (e:Entity) RETURN e.kind AS kind, count(*) AS n ORDER BY kind").run()
@@ -185,15 +131,6 @@ def test_a_server_that_is_down_is_a_sentence_on_every_page(tmp_path: Path, store
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return trained_world(tmp_path_factory.getbasetemp() / "trained")
-
-
-@pytest.fixture
-def trained(world: World, tmp_path: Path) -> Iterator[World]:
-    """The trained runs beside a copy of their graph."""
-    own = world.with_own_store(tmp_path)
-    use(Settings(str(own.store), own.clip.parent))
-    yield own
-    close_graph()
 
 
 def test_search_by_meaning_shows_knowledge_clip_beside_the_clip_it_started_from(trained: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +19,13 @@ from app.settings import Settings, current, use
 from app.shared import close_graph, graph
 from kgstore import Entity, Triple
 from tests.app_graph import HOSTILE, PICTURES, fill, hostile, predicted
-from tests.test_app import components, page, press, words
+from tests.app_pages import components, page, press, words
 
 BEST, SECOND, THIRD = (f"t:picture/{number}" for number in range(PICTURES - 3, PICTURES))
 
 
 @pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+def reviewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KG_REVIEWER", "ann")
 
 

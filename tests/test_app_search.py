@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,14 +19,8 @@ from app.settings import Settings, use
 from app.shared import close_graph, graph
 from kgstore import Entity, Rows
 from tests.app_graph import HOSTILE, PICTURES, fill, hostile
-from tests.test_app import components, page, words
+from tests.app_pages import components, page, words
 from tests.trained_world import World, trained_world
-
-
-@pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
@@ -119,14 +112,6 @@ def test_an_answer_as_a_file_holds_all_of_it() -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return trained_world(tmp_path_factory.getbasetemp() / "trained")
-
-
-@pytest.fixture
-def trained(world: World, tmp_path: Path) -> Iterator[World]:
-    own = world.with_own_store(tmp_path)
-    use(Settings(str(own.store), own.clip.parent))
-    yield own
-    close_graph()
 
 
 def test_an_entity_leads_to_what_is_like_it_of_the_kinds_and_sources_chosen(trained: World) -> None:

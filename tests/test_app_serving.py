@@ -31,16 +31,10 @@ from app.shared import close_graph, graph
 from kgstore.errors import BadImage
 from kgstore.images import MAX_PIXELS, picture_of
 from tests.app_graph import fill
+from tests.app_pages import MAIN, page
 from tests.cutting_proxy import CuttingProxy
-from tests.test_app import MAIN, page
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,15 +24,9 @@ from app.shown import MOST_ENTITIES, Shown
 from app.words import Catalogue
 from kgstore import Entity, GraphStore, Triple, TripleKey
 from tests.app_graph import PICTURES, fill, hostile, predicted
+from tests.app_pages import page
 
-MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 LAST = f"t:picture/{PICTURES - 1}"
-
-
-@pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="module")
@@ -252,16 +245,6 @@ def test_the_page_of_a_hostile_graph_is_inert_and_asks_no_server(store: GraphSto
 # --- pages ---
 
 
-def opened(**query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=30)
-    test.switch_page("views/graph.py")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
 def drawn(test: AppTest) -> dict[str, list[dict[str, object]]]:
     [element] = test.get("bidi_component")[-1:]
     data: dict[str, list[dict[str, object]]] = json.loads(element.proto.json)
@@ -282,17 +265,17 @@ def button(test: AppTest, label: str) -> AppTest:
 
 
 def test_the_page_without_seeds_finds_some_and_one_with_seeds_shows_them(store: GraphStore) -> None:
-    test = opened()
+    test = page("graph")
     assert "t:picture/0" in offered(test)
     test.text_input[0].set_value("crat").run()
     assert offered(test) == ["t:crate"]
-    assert len(drawn(opened(seeds="t:crate,t:caption/3"))["nodes"]) == 2
-    assert len(drawn(button(opened(seeds="t:crate"), "Start over"))["groups"]) == 1
-    assert "t:nobody" in opened(seeds="t:nobody").warning[0].value.replace("\\", "")
+    assert len(drawn(page("graph", seeds="t:crate,t:caption/3"))["nodes"]) == 2
+    assert len(drawn(button(page("graph", seeds="t:crate"), "Start over"))["groups"]) == 1
+    assert "t:nobody" in page("graph", seeds="t:nobody").warning[0].value.replace("\\", "")
 
 
 def test_the_panel_expands_by_type_and_number_collapses_and_hides(store: GraphStore) -> None:
-    test = opened(seeds="b:hub")
+    test = page("graph", seeds="b:hub")
     assert "418 relations more" in "\n".join(caption.value for caption in test.caption)
     test.button_group[0].select(("USES", "in")).run()
     test.number_input[0].set_value(5).run()

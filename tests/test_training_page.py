@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app.curves import MOST_POINTS, curve_points, thinned, thinned_around
 from app.launch import CannotTrain, log_of, name_problem, stop
@@ -19,49 +16,22 @@ from app.run_examples import answer_rows, examples_of
 from app.run_form import checked, fields_of
 from app.run_tables import csv_of, result_rows
 from app.runs import trained_runs
-from app.settings import Settings, use
-from app.shared import close_graph
 from model.config import ModelConfig, TrainConfig
 from model.track import BadRun, Run, RunWriter, write_json
 from tests.app_graph import write_settings
-
-MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
-
-
-@pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is tested stays behind as __main__, which processes that are spawned later would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+from tests.app_pages import page
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """An app over an empty graph and no runs."""
-    use(Settings(str(tmp_path / "graph.lbug"), tmp_path / "runs"))
-    yield tmp_path
-    close_graph()
-
-
-def page(**query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=30)
-    test.switch_page("views/training.py")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
-def write_run(folder: Path, steps: int, name: str = "first", **changes: float) -> Run:
-    write_settings(folder / "runs" / name)
-    with RunWriter(folder / "runs" / name).begin(steps) as writer:
+def write_run(empty: Path, steps: int, name: str = "first", **changes: float) -> Run:
+    write_settings(empty / "runs" / name)
+    with RunWriter(empty / "runs" / name).begin(steps) as writer:
         writer.log([row(n) | changes for n in range(1, steps + 1)])
-    return Run(folder / "runs" / name)
+    return Run(empty / "runs" / name)
 
 
-def test_a_finished_run_answers_before_a_newer_one_that_was_stopped(folder: Path) -> None:
+def test_a_finished_run_answers_before_a_newer_one_that_was_stopped(empty: Path) -> None:
     for age, (name, state) in enumerate((("stopped", "stopped"), ("new", "finished"), ("old", "finished"))):
-        write_settings(run := folder / "runs" / name, "knowledge-clip")
+        write_settings(run := empty / "runs" / name, "knowledge-clip")
         (run / "checkpoints" / "step-1").mkdir(parents=True)
         with RunWriter(run).begin(9) as writer:
             writer.say(state=state)
@@ -74,20 +44,20 @@ def row(step: int) -> dict[str, float]:
     return {"step": step, "seconds": step / 10, "loss": 5.0 / step, "clip": 5.0 / step}
 
 
-def test_a_run_is_shown_with_its_state_and_curves(folder: Path) -> None:
-    write_run(folder, 50)
-    test = page(run="first")
+def test_a_run_is_shown_with_its_state_and_curves(empty: Path) -> None:
+    write_run(empty, 50)
+    test = page("training", run="first")
     assert "step 50 of 50" in test.get("progress")[0].proto.text
     assert len(test.get("vega_lite_chart")) == 2
 
 
-def test_runs_are_laid_over_each_other_and_compared_with_a_pinned_one(folder: Path) -> None:
-    write_run(folder, 20)
-    second = write_run(folder, 20, "second", loss=9.0)
+def test_runs_are_laid_over_each_other_and_compared_with_a_pinned_one(empty: Path) -> None:
+    write_run(empty, 20)
+    second = write_run(empty, 20, "second", loss=9.0)
     write_json(
         second.directory / "results.json", {"metrics": {"retrieval/image_r@1": 81.04, "retrieval/pictures": 442}}
     )
-    test = page(run="second")
+    test = page("training", run="second")
     test.selectbox(key="baseline").set_value("first").run()
     assert not test.exception
     charts = test.get("vega_lite_chart")
@@ -98,14 +68,14 @@ def test_runs_are_laid_over_each_other_and_compared_with_a_pinned_one(folder: Pa
     assert test.dataframe[1].value["second"].tolist() == ["81.0", "442"]
 
 
-def test_a_damaged_run_is_a_sentence_and_the_others_are_shown(folder: Path) -> None:
-    write_run(folder, 5, "whole")
-    run = write_run(folder, 5)
+def test_a_damaged_run_is_a_sentence_and_the_others_are_shown(empty: Path) -> None:
+    write_run(empty, 5, "whole")
+    run = write_run(empty, 5)
     (run.directory / "status.json").write_text("{", encoding="utf-8")
     (run.directory / "results.json").write_text("nonsense", encoding="utf-8")
     (run.directory / "metrics.jsonl").write_text("[1\n", encoding="utf-8")
     (run.directory / "examples.jsonl").write_text("{}\n", encoding="utf-8")
-    test = page(run="first")
+    test = page("training", run="first")
     assert all("damaged" in error.value for error in test.error)
     assert test.error
     test.multiselect(key="runs").set_value(["first", "whole"]).run()
@@ -113,9 +83,9 @@ def test_a_damaged_run_is_a_sentence_and_the_others_are_shown(folder: Path) -> N
     assert len(test.get("vega_lite_chart")) == 2
 
 
-def test_a_run_that_is_not_there_is_a_sentence(folder: Path) -> None:
-    write_run(folder, 5)
-    assert "no run" in page(run="gone").warning[0].value
+def test_a_run_that_is_not_there_is_a_sentence(empty: Path) -> None:
+    write_run(empty, 5)
+    assert "no run" in page("training", run="gone").warning[0].value
 
 
 # --- metrics and curves ---
@@ -251,8 +221,8 @@ def test_every_default_that_a_field_shows_can_be_typed() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "first", "a\nb"])
-def test_a_name_that_cannot_be_a_new_folder_is_refused(folder: Path, name: str) -> None:
-    write_run(folder, 1)
+def test_a_name_that_cannot_be_a_new_folder_is_refused(empty: Path, name: str) -> None:
+    write_run(empty, 1)
     assert name_problem(name)
     assert not name_problem("second")
 
@@ -263,8 +233,8 @@ def test_a_log_shows_progress_bars_as_they_stood_last(tmp_path: Path) -> None:
     assert log_of(tmp_path / "none") == ""
 
 
-def test_a_run_on_another_machine_is_not_stopped_from_here(folder: Path) -> None:
-    run = write_run(folder, 1)
+def test_a_run_on_another_machine_is_not_stopped_from_here(empty: Path) -> None:
+    run = write_run(empty, 1)
     with RunWriter(run.directory).begin(5, step=1) as writer:
         writer.say(host="elsewhere")
         with pytest.raises(CannotTrain, match="elsewhere"):
