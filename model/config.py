@@ -70,6 +70,9 @@ MEASURED = {
     "tails": ("mrr", "mean_rank", "hits@1", "hits@3", "hits@10"),
 }
 
+#: What the learning rates do after their warm-up.
+SCHEDULES = ("cosine", "constant", "stable")
+
 #: The parts of a network that can be frozen.
 FREEZABLE = ("image", "text", "towers", "new")
 
@@ -251,7 +254,13 @@ class TrainConfig:
     )
     lr_towers: float = setting(1e-5, "learning rate of the two encoders [P: 1e-5]")
     lr_new: float = setting(1e-3, "learning rate of everything else [P: 1e-3]")
-    warmup: int = setting(100, "steps of linear warm-up, before a cosine to zero [D]")
+    warmup: int = setting(100, "steps of linear warm-up [D]")
+    schedule: str = setting(
+        "cosine",
+        "what follows the warm-up: a cosine to zero [P]; a constant rate; or stable: constant, and falling to zero in "
+        "the last fifth of the steps (warm-up, stable, decay), for what is learnt late and all at once",
+        SCHEDULES,
+    )
     weight_decay: float = setting(0.01, "weight decay of matrices; norms, biases and single vectors are spared [D]")
     clip_grad: float = setting(1.0, "longest gradient of a step; 0: any [D]")
     freeze: tuple[str, ...] = setting(

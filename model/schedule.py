@@ -19,12 +19,16 @@ _PREFIXES = {
 }
 
 
-def rate_factor(step: int, steps: int, warmup: int) -> float:
-    """Linear warm-up, then a cosine to zero [P]; `step` counts from 0. A warm-up is at most a fifth of a run."""
+def rate_factor(step: int, steps: int, warmup: int, schedule: str = "cosine") -> float:
+    """Linear warm-up, then one of config.SCHEDULES; `step` counts from 0. A warm-up is at most a fifth of a run."""
     warmup = min(warmup, steps // 5)
     if step < warmup:
         return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+    if schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+    if schedule == "stable":
+        return min(1.0, (steps - step) / max(1, steps // 5))
+    return 1.0
 
 
 def freeze(model: KnowledgeClip, parts: Sequence[str]) -> None:
@@ -61,7 +65,7 @@ def make_optimizer(model: KnowledgeClip, config: TrainConfig) -> torch.optim.Opt
 
 def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:
     """Sets the rates of a step; returns the highest."""
-    factor = rate_factor(step, config.steps, config.warmup)
+    factor = rate_factor(step, config.steps, config.warmup, config.schedule)
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     return max(group["lr"] for group in optimizer.param_groups)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from kgstore.command import WrongCall, run_command
 from model.checkpoint import load_run
-from model.config import BadConfig, ModelConfig, TrainConfig, add_flags, from_flags, from_json, to_json
+from model.config import SCHEDULES, BadConfig, ModelConfig, TrainConfig, add_flags, from_flags, from_json, to_json
 from model.prepare import open_job
 from model.sampler import BadSampling
 from model.schedule import make_optimizer, rate_factor
@@ -395,6 +395,16 @@ def test_the_rate_warms_up_and_falls_as_a_cosine() -> None:
     assert rates[55] == pytest.approx(0.5)
     assert 0 < rates[99] < 0.001
     assert rate_factor(0, 1, 10) == 1.0
+
+
+def test_a_rate_can_stay_constant_or_fall_in_the_last_fifth_alone() -> None:
+    for schedule in SCHEDULES:
+        assert [rate_factor(step, 100, 10, schedule) for step in range(10)] == [(step + 1) / 10 for step in range(10)]
+    assert {rate_factor(step, 100, 10, "constant") for step in range(10, 100)} == {1.0}
+    stable = [rate_factor(step, 100, 10, "stable") for step in range(10, 100)]
+    assert set(stable[:71]) == {1.0}
+    assert stable[71:] == pytest.approx([1 - fall / 20 for fall in range(1, 20)])
+    assert rate_factor(0, 1, 10, "stable") == 1.0
 
 
 def test_norms_and_biases_do_not_decay_and_towers_have_their_own_rate() -> None:
