@@ -1,6 +1,6 @@
 """A grid of runs: arms that are trained alike, tuned by as many runs each, measured on what none of them saw.
 
-    python -m model.ablate --out DIR [--data SLICES] [--jobs 2] [--only world,links] [--budget 6] [--dry-run]
+    python -m model.ablate --out DIR [--data SLICES] [--jobs 2] [--only world-names,wn9] [--budget 6] [--dry-run]
 
 What an experiment is stands in model/experiment.py, the shipped ones in model/experiments/. Below DIR each has a
 folder: its graph, its runs (ordinary run folders, as of model.train), and done/, a stamp a task. A grid that was

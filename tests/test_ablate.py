@@ -163,6 +163,6 @@ def test_a_grid_trains_measures_and_tells(tmp_path: Path, capfd: pytest.CaptureF
 
 
 def test_an_experiment_that_there_is_not_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "world" in experiments(SHIPPED)
+    assert "world-names" in experiments(SHIPPED)
     assert run_command(lambda: ablate.main(["--out", str(tmp_path), "--only", "nothing"])) == 2
     assert "no experiment 'nothing'" in capfd.readouterr().err
