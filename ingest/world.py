@@ -24,7 +24,7 @@ Relations
 
 Captions use kinds and colours only; every other name is told by the graph alone. A pictured composition that is held
 out, a test picture, a test scene, what only they bear and the triples that touch these have split "test"; those of
---valid-pictures, which show what training sees, have split "valid".
+--valid-pictures and --valid-scenes, which show compositions that training sees, have split "valid".
 
 Relations in space are learnt from nothing most easily in `--pictures 0 --scenes 4000 --scene-kinds 6 --others 0
 --layout opposite`, by `--towers scenes --compose pictures=0.9 --group-size 4`: few pairs of objects, nothing beside
@@ -63,7 +63,7 @@ from ingest.records import BadSource, DataSet, Record, data_source
 from ingest.world_drawing import CELL, Thing, draw
 from ingest.world_truth import Composition, Scene, SceneObject, Settings, Truth, decide, read_truth
 from ingest.world_words import BARE_TEMPLATES, COLOURS, KINDS, POSITIONS, SCENE_TEMPLATES, TEMPLATES, Kind
-from kgstore.values import Entity, Relation, Triple
+from kgstore.values import SPLITS, Entity, Relation, Triple
 
 NAME = "world"
 HELP = "the drawn world: pictures, scenes, taxonomy and names that only the graph tells; no download"
@@ -306,7 +306,7 @@ def _pictures(truth: Truth) -> Iterator[Entity | Triple]:
 
 
 def _scenes(truth: Truth) -> Iterator[Entity | Triple]:
-    trained = {id for scene in truth.scenes.values() if scene.split == "train" for id, _ in _told(scene)}
+    split_of = {id: split for split in reversed(SPLITS) for id in _told_in(truth, split)}
     written: set[str] = set()
     for id, scene in truth.scenes.items():
         name = Path(scene.file).stem.replace("-", " scene ")
@@ -314,10 +314,16 @@ def _scenes(truth: Truth) -> Iterator[Entity | Triple]:
         for caption, texts in _told(scene):
             if caption not in written:
                 written.add(caption)
-                split = "train" if caption in trained else "test"
-                yield Entity(caption, "caption", texts[0], texts, sources=(NAME,), split=split)
+                yield Entity(caption, "caption", texts[0], texts, sources=(NAME,), split=split_of[caption])
             yield from _image_and_caption(id, caption)
         yield from _regions(id, name, scene)
+
+
+def _told_in(truth: Truth, split: str) -> Iterator[str]:
+    """The captions of a split's scenes."""
+    for scene in truth.scenes.values():
+        if scene.split == split:
+            yield from (caption for caption, _ in _told(scene))
 
 
 def _told(scene: Scene) -> list[tuple[str, tuple[str, ...]]]:

@@ -24,7 +24,7 @@ from ingest.world_words import (
 FORMAT = 1
 LAYOUTS = ("grid", "opposite")
 #: Options that came later: a world that leaves them alone is written, and loaded on, as it was before them.
-LATER = ("scene_kinds", "others", "layout")
+LATER = ("valid_scenes", "scene_kinds", "others", "layout")
 Composition = tuple[str, str]  # colour, kind
 
 
@@ -41,7 +41,7 @@ class Settings:
     valid_pictures: int = field(
         default=0, metadata={"help": "pictures of one object more, of the split valid, to measure on while training"}
     )
-
+    valid_scenes: int = field(default=0, metadata={"help": "scenes more, likewise"})
     scene_kinds: int = field(default=len(KINDS), metadata={"help": "kinds of objects that scenes show, the first ones"})
     others: int = field(default=2, metadata={"help": "objects of a scene beside the two that it tells of, at most"})
     layout: str = field(
@@ -53,7 +53,7 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("pictures", "scenes", "seed", "valid_pictures"):
+        for name in ("pictures", "scenes", "seed", "valid_pictures", "valid_scenes"):
             if getattr(self, name) < 0:
                 raise BadSource(f"A world cannot have {name} = {getattr(self, name)}: give 0 or more.")
         if not 0 <= self.phrase_share <= 0.7:
@@ -177,6 +177,7 @@ def decide(settings: Settings) -> Truth:
     known, new = ([c for c in compositions if c[1] in shown] for compositions in (seen, held_out))
     scenes = {
         **_scenes("train", settings.scenes, known, known, settings, np.random.default_rng([settings.seed, 3])),
+        **_scenes("valid", settings.valid_scenes, known, known, settings, np.random.default_rng([settings.seed, 6])),
         **_scenes("test", settings.test_scenes, known, new, settings, np.random.default_rng([settings.seed, 4])),
     }
     return Truth(settings, tuple(held_out), pictures, scenes)

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,11 +220,13 @@ def test_every_fourth_test_picture_shows_a_new_composition(truth: dict[str, Any]
     assert sum((p["colour"], p["kind"]) in held_out for p in tests) == len(tests) // 4
 
 
-def test_valid_pictures_come_on_top_and_change_nothing_else(tmp_path: Path, triples: list[Triple]) -> None:
-    asked = replace(SMALL, valid_pictures=9)
-    records = list(planned_world(tmp_path / "w", asked).records())
+@pytest.mark.parametrize(("option", "pictures"), [("valid_pictures", "image"), ("valid_scenes", "scene")])
+def test_what_is_valid_comes_on_top_and_changes_nothing_else(
+    tmp_path: Path, triples: list[Triple], option: str, pictures: str
+) -> None:
+    records = list(planned_world(tmp_path / "w", Settings(**{**asdict(SMALL), option: 9})).records())
     valid = {r.id for r in records if isinstance(r, Entity) and r.split == "valid"}
-    assert len(valid) == 9
+    assert sum(id.startswith(f"world:{pictures}/") for id in valid) == 9
     told = {(t.head, t.type, t.tail): t.split for t in records if isinstance(t, Triple)}
     assert {key for key, split in told.items() if split == "valid"} == {key for key in told if valid & {key[0], key[2]}}
     assert {key: split for key, split in told.items() if split != "valid"} == {
@@ -345,7 +347,7 @@ def test_scenes_of_few_kinds_show_two_objects_on_opposite_sides_of_the_middle() 
 
 
 def test_options_of_scenes_that_are_left_alone_leave_no_trace_in_a_world() -> None:
-    later = ("scene_kinds", "others", "layout")
+    later = ("valid_scenes", "scene_kinds", "others", "layout")
     assert not [name for name in later if name in decide(SMALL).to_json() or name in repr(SMALL)]
     assert "others=0" in repr(replace(SMALL, others=0))
     assert '"others": 0' in decide(replace(SMALL, others=0)).to_json()
