@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -31,11 +32,19 @@ WEB_PAGE = "pictures that are a web page"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the caller wants of a data set: its name in the graph, which splits, and one split for all of it."""
+    """What the caller wants of a data set: its name in the graph, which splits, one split for all of it, and which part
+    of the training pictures is held out as valid."""
 
     source: str
     only: frozenset[str] = frozenset(SPLITS)
     split: str | None = None
+    valid_part: float = 0.0
+
+    def split_of(self, picture: Captioned) -> str:
+        """Pictures are held out by their keys alone, so that the same ones are whatever else is there."""
+        if picture.split == "train" and hashed(picture.key) < self.valid_part:
+            return "valid"
+        return picture.split
 
 
 @dataclass
@@ -48,13 +57,18 @@ class Captioned:
     captions: dict[str, str] = field(default_factory=dict)  # key -> words
 
 
+def hashed(key: str) -> float:
+    """A number in [0, 1) that is as good as drawn, and always the same for a key."""
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=6).digest()) / 2**48
+
+
 def split_of(name: str) -> str:
     """The split that a word of a file's or folder's name tells; empty where none does."""
     words = re.split(r"[^A-Za-z]+", name.lower())
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
 
 
-def captioned(pictures: Iterable[Captioned], roots: ImageRoots, source: str) -> Iterator[Record]:
+def captioned(pictures: Iterable[Captioned], roots: ImageRoots, asked: Asked) -> Iterator[Record]:
     """The records of these pictures; one that is not there or does not open is left out with its captions."""
     for picture in pictures:
         if not picture.captions:
@@ -70,18 +84,20 @@ def captioned(pictures: Iterable[Captioned], roots: ImageRoots, source: str) -> 
             for key in picture.captions:
                 yield Skipped("captions of a picture that was left out", key)
             continue
+        source, split = asked.source, asked.split_of(picture)
         image = f"{source}:image/{picture.key}"
         name = picture.reference.rpartition("/")[2]
-        yield Entity(image, "image", name, images=(picture.reference,), sources=(source,), split=picture.split)
+        yield Entity(image, "image", name, images=(picture.reference,), sources=(source,), split=split)
         for key, words in picture.captions.items():
             caption = f"{source}:caption/{key}"
-            yield Entity(caption, "caption", words, (words,), sources=(source,), split=picture.split)
-            yield Triple(image, "IMAGE_OF", caption, sources=(source,), split=picture.split)
-            yield Triple(caption, "CAPTION_OF", image, sources=(source,), split=picture.split)
+            yield Entity(caption, "caption", words, (words,), sources=(source,), split=split)
+            yield Triple(image, "IMAGE_OF", caption, sources=(source,), split=split)
+            yield Triple(caption, "CAPTION_OF", image, sources=(source,), split=split)
 
 
 def source_of(asked: Asked, path: Path, root: Path) -> Source:
-    return data_source(asked.source, path, (sorted(asked.only), asked.split), image_root=str(root))
+    options = (sorted(asked.only), asked.split, *([asked.valid_part] if asked.valid_part else []))
+    return data_source(asked.source, path, options, image_root=str(root))
 
 
 def picture_folder(folder: Path | None, beside: Path) -> Path:

@@ -52,18 +52,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", metavar="SPLITS", default="", help="load only these, as train,valid")
     parser.add_argument("--split", choices=SPLITS, help="give everything this split, whatever the data set says")
+    parser.add_argument(
+        "--valid-part",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="hold out this part of the training pictures as valid, to choose by where the data set's own valid "
+        "pictures are to be the test; a picture's key decides, so they are the same ones each time (%(default)s)",
+    )
 
 
 def from_options(options: argparse.Namespace) -> DataSet:
     only = [word.strip() for word in options.only.split(",") if word.strip()]
     if unknown := [word for word in only if word not in SPLIT_WORDS]:
         raise BadSource(f"--only takes a list of {', '.join(SPLITS)}; {unknown[0]!r} is none of them.")
+    if not 0 <= options.valid_part < 1:
+        raise BadSource(f"--valid-part is {options.valid_part} but must be 0 or more and below 1.")
     path, pictures = options.path, options.pictures
     if not path.exists():
         raise BadSource(f"{path} does not exist: give --path the data set's folder or its captions file.")
 
     def asked(name: str) -> Asked:
-        return Asked(options.source or name, frozenset(SPLIT_WORDS[word] for word in only or SPLITS), options.split)
+        splits = frozenset(SPLIT_WORDS[word] for word in only or SPLITS)
+        return Asked(options.source or name, splits, options.split, options.valid_part)
 
     if annotations := coco_files(path):
         return read_coco(annotations, pictures, asked("coco"))

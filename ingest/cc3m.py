@@ -54,14 +54,14 @@ def read_cc3m(tables: list[Path], pictures: Path | None, asked: Asked) -> DataSe
     path = tables[0] if len(tables) == 1 else tables[0].parent
     source = source_of(asked, path, files[0][1].parent)
     read = (*(file for file, _, _ in files), *sorted(folders))  # a picture that is missing may come later
-    return DataSet(source, partial(_records, files, asked.source), files=read)
+    return DataSet(source, partial(_records, files, asked), files=read)
 
 
-def _records(files: list[tuple[Path, Path, str]], source: str) -> Iterator[Record]:
+def _records(files: list[tuple[Path, Path, str]], asked: Asked) -> Iterator[Record]:
     yield from RELATIONS
     for table, folder, split in files:
         found = _pictures(folder)
-        roots = ImageRoots({source: folder.parent})
+        roots = ImageRoots({asked.source: folder.parent})
         row = -1
         for number, line in enumerate(read_lines(table), 1):
             where = f"{table.name}, line {number}: {line!r}"
@@ -78,9 +78,9 @@ def _records(files: list[tuple[Path, Path, str]], source: str) -> Iterator[Recor
             else:
                 key, (caption, url) = f"{_stem(table)}/{row}", cells
                 file = next((found[name] for name in _names(row, url) if name in found), "")
-                reference = f"{source}/{folder.name}/{file}" if file else ""
+                reference = f"{asked.source}/{folder.name}/{file}" if file else ""
                 yield from captioned(
-                    [Captioned(key, reference, split, {key: " ".join(caption.split())})], roots, source
+                    [Captioned(key, reference, split, {key: " ".join(caption.split())})], roots, asked
                 )
 
 

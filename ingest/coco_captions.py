@@ -42,17 +42,17 @@ def read_coco(annotations: list[Path], pictures: Path | None, asked: Asked) -> D
     path = annotations[0] if len(annotations) == 1 else annotations[0].parent
     source = source_of(asked, path, files[0][1].parent)
     read = (*(file for file, _, _ in files), *sorted(folders))  # a picture that is missing may come later
-    return DataSet(source, partial(_records, files, asked.source), files=read)
+    return DataSet(source, partial(_records, files, asked), files=read)
 
 
-def _records(files: list[tuple[Path, Path, str]], source: str) -> Iterator[Record]:
+def _records(files: list[tuple[Path, Path, str]], asked: Asked) -> Iterator[Record]:
     yield from RELATIONS
     for file, folder, split in files:
         pictures: dict[object, Captioned] = {}
         images, annotations = _lists(file)
         for image in images:
             if isinstance(image, dict) and "id" in image and isinstance(image.get("file_name"), str):
-                reference = f"{source}/{folder.name}/{image['file_name']}"
+                reference = f"{asked.source}/{folder.name}/{image['file_name']}"
                 pictures[image["id"]] = Captioned(str(image["id"]), reference, split)
             else:
                 yield Skipped("images without id or file_name", json.dumps(image))
@@ -67,7 +67,7 @@ def _records(files: list[tuple[Path, Path, str]], source: str) -> Iterator[Recor
                 yield Skipped("captions without words", json.dumps(annotation))
             else:
                 picture.captions[str(found["id"])] = " ".join(words.split())
-        yield from captioned(pictures.values(), ImageRoots({source: folder.parent}), source)
+        yield from captioned(pictures.values(), ImageRoots({asked.source: folder.parent}), asked)
 
 
 def _key(id: object) -> object:

@@ -85,7 +85,7 @@ def _records(file: Path, folder: Path, splits: dict[str, str], asked: Asked) -> 
             key = f"{told.name}#{told.number or len(captions)}"
             if captions.setdefault(key, told.words) != told.words:
                 yield Skipped("captions whose number another one bears", where)
-    yield from captioned(pictures.values(), ImageRoots({asked.source: folder.parent}), asked.source)
+    yield from captioned(pictures.values(), ImageRoots({asked.source: folder.parent}), asked)
 
 
 def _lines(file: Path) -> Iterator[tuple[_Line | Skipped, str]]:

@@ -41,15 +41,15 @@ def read_shards(shards: list[Path], root: Path, asked: Asked) -> DataSet:
     if not splits:
         raise BadSource(f"{root} holds no shards of {', '.join(asked.only)}: leave --only out.")
     # The folder and not the shards: to hash gigabytes of pictures costs more than to read the captions between them.
-    return DataSet(source_of(asked, root, root), partial(_records, splits, root, asked.source), files=(root,))
+    return DataSet(source_of(asked, root, root), partial(_records, splits, root, asked), files=(root,))
 
 
-def _records(splits: dict[Path, str], root: Path, source: str) -> Iterator[Record]:
+def _records(splits: dict[Path, str], root: Path, asked: Asked) -> Iterator[Record]:
     # It brings torch, which takes seconds that only a load of shards should wait.
     from webdataset.tariterators import group_by_keys
 
     yield from RELATIONS
-    roots = ImageRoots({source: root})
+    roots = ImageRoots({asked.source: root})
     for shard, split in splits.items():
         name = shard.relative_to(root).as_posix()
         broken: list[Skipped] = []
@@ -61,7 +61,7 @@ def _records(splits: dict[Path, str], root: Path, source: str) -> Iterator[Recor
         for sample in group_by_keys(_members(shard, name, broken), handler=twice):
             yield from broken
             broken.clear()
-            yield from _sample(sample, f"{name.removesuffix('.tar')}/{sample['__key__']}", split, roots, source)
+            yield from _sample(sample, f"{name.removesuffix('.tar')}/{sample['__key__']}", split, roots, asked)
         yield from broken
 
 
@@ -86,7 +86,7 @@ def _members(shard: Path, name: str, broken: list[Skipped]) -> Iterator[dict[str
         raise BadSource(f"{shard} cannot be read: {error.strerror or error}.") from error
 
 
-def _sample(sample: dict[str, Any], key: str, split: str, roots: ImageRoots, source: str) -> Iterator[Record]:
+def _sample(sample: dict[str, Any], key: str, split: str, roots: ImageRoots, asked: Asked) -> Iterator[Record]:
     picture = next((sample[suffix] for suffix in PICTURES if suffix in sample), None)
     words = _caption(sample, key)
     if isinstance(words, Skipped):
@@ -94,7 +94,7 @@ def _sample(sample: dict[str, Any], key: str, split: str, roots: ImageRoots, sou
     elif picture is None:
         yield Skipped("samples without a picture", key)
     else:
-        yield from captioned([Captioned(key, f"{source}/{picture}", split, {key: words})], roots, source)
+        yield from captioned([Captioned(key, f"{asked.source}/{picture}", split, {key: words})], roots, asked)
 
 
 def _caption(sample: dict[str, Any], key: str) -> str | Skipped:

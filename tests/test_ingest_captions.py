@@ -20,7 +20,7 @@ from ingest.flickr_captions import read_flickr
 from ingest.records import BadSource, DataSet, Skipped
 from kgstore.command import WRONG_CALL, run_command
 from kgstore.images import ImageRoots, open_picture
-from kgstore.values import Entity, Triple
+from kgstore.values import SPLITS, Entity, Triple
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 FLICKR = SHARED / "flickr8k"
@@ -341,3 +341,32 @@ def test_a_file_of_another_format_is_no_successful_load(tmp_path: Path, capsys: 
     out, err = capsys.readouterr()
     assert "left out: 2 lines" in out
     assert "Nothing of it could be used" in err
+
+
+def test_a_part_of_the_training_pictures_is_held_out_and_stays_the_same_when_others_come(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(60)]
+    for name in names:
+        _picture(tmp_path / "images" / name)
+
+    def valid(told: list[str], part: float, only: frozenset[str] = frozenset(SPLITS)) -> set[str]:
+        (tmp_path / "token.txt").write_text("".join(f"{name}#0\tA square .\n" for name in told))
+        (tmp_path / "trainImages.txt").write_text("\n".join(names[:50]))
+        (tmp_path / "devImages.txt").write_text("\n".join(names[50:]))
+        data = read_flickr(tmp_path / "token.txt", None, Asked("flickr", only, valid_part=part))
+        held_out = {triple.head for triple in _triples(data) if triple.split == "valid" and triple.type == "IMAGE_OF"}
+        assert {entity.id for entity in _entities(data).values() if entity.split == "valid"} >= held_out
+        return held_out
+
+    train = frozenset({"train"})
+    some, more = valid(names, 0.2, train), valid(names, 0.4, train)
+    assert 3 <= len(some) < len(more) < 30
+    assert some < more
+    assert valid(names[:20], 0.2, train) == some & {f"flickr:image/{name}" for name in names[:20]}
+    assert valid(names, 0.2) == some | {f"flickr:image/{name}" for name in names[50:]}
+    assert valid(names, 0.0, train) == set()
+
+
+def test_a_part_that_is_none_is_refused(flickr: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["captions", "--path", str(flickr), "--valid-part", "5", "--dry-run"]
+    assert run_command(lambda: main(call)) == WRONG_CALL
+    assert "--valid-part is 5.0 but must be 0 or more and below 1" in capsys.readouterr().err
