@@ -17,7 +17,7 @@ from model.track import BadRun, Run
 REMEMBERED = 256
 
 #: What metrics are drawn against, and those that are read first.
-ALONG = ("step", "seconds")
+ALONG = ("step", "seconds", "cpu_seconds")
 FIRST = ("loss", "e2e", "e2r", "g2e", "kd", "clip")
 
 Columns = Mapping[str, np.ndarray]

@@ -2,9 +2,10 @@
 
     python -m model.ablate --out DIR [--data SLICES] [--jobs 2] [--only world-names,wn9] [--budget 6] [--dry-run]
 
-What an experiment is stands in model/experiment.py, the shipped ones in model/experiments/. Below DIR each has a
-folder: its graph, its runs (ordinary run folders, as of model.train), and done/, a stamp a task. A grid that was
-stopped or killed goes on when it is called again, runs in their middle included; nothing is done twice.
+What an experiment is stands in model/experiment.py, the shipped ones in model/experiments/. Below DIR each graph of
+one has a folder: graph.db, runs/ (ordinary run folders, as of model.train), logs/, and done/, a stamp a task. A grid
+that was stopped or killed goes on when it is called again, runs in their middle included; nothing is done twice. A
+graph that is told otherwise gets a folder of its own; one whose loader was changed is made anew once its folder is gone.
 
 1. the graph is loaded and projected     2. a CLIP a seed, from which all arms of that seed continue
 3. tuning: each arm tries as many choices, on the first seed; what is best on the valid split is taken for all seeds
@@ -19,25 +20,31 @@ import argparse
 import os
 import platform
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 from kgstore import open_store
 from kgstore.command import INTERRUPTED, WrongCall, run_command
 from kgstore.current import projection_for
+from kgstore.errors import KgError
+from kgstore.lock import FileLock
 from kgstore.recipes import load_recipe, parse_parameters
 from model.device import usable_device
 from model.evidence import evidence_of, joined, report
 from model.evidence_plot import plot, save
 from model.experiment import SHIPPED, experiments
-from model.grid import Grid, Machine, Task, digest
+from model.grid import Grid, Machine, Task
 from model.grid_runner import run_tasks
 from model.predict import everything
 from model.track import write_json
+
+
+class LoadFailed(KgError):
+    """A call of python -m ingest that did not end well."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,18 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(planned(grids, args.jobs))
         return 0
     until = time.monotonic() + 3600 * args.budget if args.budget else float("inf")
-    for grid in grids:
-        prepare(grid)
-    outcome = run_tasks(
-        lambda: [task for grid in grids for task in grid.tasks()],
-        args.out / "logs",
-        args.jobs,
-        until,
-        lambda line: print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True),
-    )
+    with ExitStack() as held:
+        for grid in grids:
+            grid.runs.mkdir(parents=True, exist_ok=True)
+            held.callback(FileLock(grid.folder / ".lock", grid.folder).close)
+            prepare(grid)
+        outcome = run_tasks(
+            lambda: [task for grid in grids for task in grid.tasks()],
+            args.jobs,
+            until,
+            lambda line: print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True),
+        )
     write_evidence(grids, args.results, arguments)
-    for name, words in outcome.failed.items():
-        print(f"{name} failed: {words} (its log is in {args.out / 'logs'})", file=sys.stderr)
+    for log, words in outcome.failed.items():
+        print(f"{log.stem} failed: {words} (its log is {log})", file=sys.stderr)
     if missing := missing_of(grids):
         why = "The time is up. " if outcome.stopped else ""
         print(f"{why}Missing: {'; '.join(missing)}. Call it again to go on.", file=sys.stderr)
@@ -85,15 +94,9 @@ def asked(args: argparse.Namespace) -> list[Grid]:
 
 def prepare(grid: Grid) -> None:
     """Loads the graph, which is done once, and projects what the runs learn from and are measured on."""
-    grid.runs.mkdir(parents=True, exist_ok=True)
-    places = {"out": str(grid.folder), "data": str(grid.machine.data)}
-    for number, call in enumerate(grid.experiment.graph):
-        words = [word.format_map(places) for word in shlex.split(call)]
-        stamp = grid.folder / "done" / f"load-{number}-{digest(grid.experiment.graph[: number + 1])}.json"
-        if not stamp.is_file():
-            subprocess.run([sys.executable, "-m", "ingest", *words, "--store", str(grid.graph)], check=True)
-            stamp.parent.mkdir(exist_ok=True)
-            write_json(stamp, {"command": words})
+    loads = grid.loads()
+    for log, words in run_tasks(lambda: loads, 1, float("inf")).failed.items():
+        raise LoadFailed(f"The graph of {grid.experiment.name} cannot be loaded: {words} (the log is {log})")
     recipes = dict.fromkeys([("all", ()), *((arm.recipe, arm.parameters) for arm in grid.experiment.arms.values())])
     with open_store(str(grid.graph)) as store:
         everything(store, grid.runs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 from kgstore.errors import KgError
 from model.experiment import Arm, Experiment, Settings
-from model.track import Run, write_json
+from model.track import Run, cost, write_json
 
 #: The two stages whose figures are evidence: with equal steps, and with the seconds of the reference.
 STEPS, SECONDS = "equal steps", "equal seconds"
@@ -51,6 +52,10 @@ class Task:
     def done(self) -> bool:
         return self.stamp.is_file()
 
+    @property
+    def log(self) -> Path:
+        return self.stamp.parent.with_name("logs") / f"{self.name}.log"
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -71,7 +76,7 @@ class Grid:
         self, experiment: Experiment, machine: Machine, arms: Collection[str] = (), seeds: Collection[int] = ()
     ) -> None:
         self.experiment, self.machine = experiment, machine
-        self.folder = machine.out / experiment.name
+        self.folder = machine.out / experiment.name / digest(experiment.graph)
         self.runs = self.folder / "runs"
         self.arms = [arm for arm in experiment.arms.values() if not arms or arm.name in arms]
         self.seeds = seeds
@@ -103,6 +108,16 @@ class Grid:
 
     def seeds_of(self, arm: Arm) -> list[int]:
         return [seed for seed in self.experiment.seeds_of(arm) if not self.seeds or seed in self.seeds]
+
+    def loads(self) -> list[Task]:
+        """The calls that make the graph, one after the other."""
+        places = {"out": str(self.folder), "data": str(self.machine.data)}
+        found: list[Task] = []
+        for number, call in enumerate(self.experiment.graph):
+            words = [word.format_map(places) for word in shlex.split(call)]
+            command = (sys.executable, "-m", "ingest", *words, "--store", str(self.graph))
+            found.append(Task(f"load-{number}", command, self._stamp(f"load-{number}"), _after(found)))
+        return found
 
     def start(self, seed: int) -> Task:
         """The CLIP of a seed from which all arms continue."""
@@ -139,15 +154,18 @@ class Grid:
         return found
 
     def steps_in_equal_seconds(self, arm: Arm) -> int | None:
-        """How many steps of an arm take as long as the reference's; None before both are trained."""
+        """How many steps of an arm take as long as the reference's; None before all runs of both are trained."""
         seconds = {}
         for each in (arm, self.experiment.arms[self.experiment.reference]):
             choice = self.choice(each)
-            runs = [] if choice is None else [self._of(each, choice, seed, STEPS) for seed in self.seeds_of(each)]
-            if not runs or not all(run.train.done for run in runs):
+            if choice is None:
+                return None
+            # Of all seeds, whichever a call names: it would be another run for each call.
+            runs = [self._of(each, choice, seed, STEPS) for seed in self.experiment.seeds_of(each)]
+            if not all(run.train.done for run in runs):
                 return None
             rows = [Run(run.run).metrics().rows[-1] for run in runs]
-            seconds[each.name] = (fmean(row["seconds"] for row in rows), fmean(row["step"] for row in rows))
+            seconds[each.name] = (fmean(map(cost, rows)), fmean(row["step"] for row in rows))
         own, steps = seconds[arm.name]
         return max(round(steps * seconds[self.experiment.reference][0] / own), 1)
 
@@ -159,8 +177,7 @@ class Grid:
             call += [*self.experiment.baseline_flags, "--threads", str(self.machine.threads)]
             command = (sys.executable, "-m", "model.baselines", *call, "--device", self.machine.device)
             stamp = self._stamp(f"baseline-{name}-{digest(self.experiment.baseline_flags)}")
-            before = tuple(task.stamp for task in found[-1:])
-            found.append(Task(stamp.stem, command, stamp, before, self.experiment.measuring_seconds * 10))
+            found.append(Task(stamp.stem, command, stamp, _after(found), self.experiment.measuring_seconds * 10))
         return found
 
     # What they are made of
@@ -216,7 +233,7 @@ class Grid:
         for path in sorted((self.folder / "done").glob(f"{arm.name}-s*.json")):
             if ".test" not in path.name and ".valid" not in path.name:
                 rows = Run(self.runs / path.stem).metrics().rows
-                return rows[-1]["seconds"] / rows[-1]["step"]
+                return cost(rows[-1]) / rows[-1]["step"]
         return arm.seconds_a_step
 
     def _tuned(self, tried: Trained) -> float:
@@ -231,6 +248,10 @@ class Grid:
 
     def _stamp(self, name: str) -> Path:
         return self.folder / "done" / f"{name}.json"
+
+
+def _after(tasks: Sequence[Task]) -> tuple[Path, ...]:
+    return tuple(task.stamp for task in tasks[-1:])
 
 
 def write_settings(path: Path, settings: Mapping[str, Any]) -> None:

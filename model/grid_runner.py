@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,9 +23,9 @@ _POLL = 0.1
 
 
 class Outcome(NamedTuple):
-    """What could not be done, with the last words of each; and whether the time was up."""
+    """The logs of what could not be done, with their last words; and whether the time was up."""
 
-    failed: dict[str, str]
+    failed: dict[Path, str]
     stopped: bool
 
 
@@ -36,7 +37,6 @@ class Running(NamedTuple):
 
 def run_tasks(
     pending: Callable[[], Sequence[Task]],
-    logs: Path,
     jobs: int,
     until: float,
     say: Callable[[str], None] = lambda line: None,
@@ -47,7 +47,7 @@ def run_tasks(
     Stopped ones are asked to end, as by Ctrl-C, and go on when they are called again.
     """
     running: list[Running] = []
-    failed: dict[str, str] = {}
+    failed: dict[Path, str] = {}
     try:
         tasks = pending()
         while True:
@@ -55,23 +55,27 @@ def run_tasks(
                 if len(running) >= jobs or time.monotonic() + task.seconds > until:
                     break
                 say(f"{task.name} begins, about {task.seconds:,.0f} s")
-                running.append(Running(task, _begun(task, logs), time.monotonic()))
+                running.append(Running(task, _begun(task), time.monotonic()))
             if not running:
-                left = [task for task in tasks if not task.done and task.name not in failed]
+                left = [task for task in tasks if not task.done and task.log not in failed]
                 return Outcome(failed, any(_may_begin(task) for task in left))
             time.sleep(_POLL)
-            ended = [each for each in running if each.process.poll() is not None]
-            for each in ended:
+            begun = len(running)
+            for each in list(running):
+                cpu_seconds = _ended_children()
+                if each.process.poll() is None:
+                    continue
                 running.remove(each)
-                took = time.monotonic() - each.began
+                took, cpu_seconds = time.monotonic() - each.began, _ended_children() - cpu_seconds
                 if each.process.returncode:
-                    failed[each.task.name] = _last_words(logs / f"{each.task.name}.log")
-                    say(f"{each.task.name} failed: {failed[each.task.name]}")
+                    failed[each.task.log] = last_words(each.task.log)
+                    say(f"{each.task.name} failed: {failed[each.task.log]}")
                 else:
                     each.task.stamp.parent.mkdir(parents=True, exist_ok=True)
-                    write_json(each.task.stamp, {"seconds": took, "command": each.task.command[1:]})
+                    told = {"seconds": took, "cpu_seconds": cpu_seconds, "command": each.task.command[1:]}
+                    write_json(each.task.stamp, told)
                     say(f"{each.task.name} took {took:,.0f} s")
-            if ended:
+            if len(running) < begun:
                 tasks = pending()
             if time.monotonic() > until:
                 return Outcome(failed, True)
@@ -79,19 +83,19 @@ def run_tasks(
         _stop(running)
 
 
-def _ready(tasks: Sequence[Task], running: Sequence[Running], failed: dict[str, str]) -> list[Task]:
-    busy = {each.task.name for each in running}
-    return [task for task in tasks if task.name not in busy and task.name not in failed and _may_begin(task)]
+def _ready(tasks: Sequence[Task], running: Sequence[Running], failed: dict[Path, str]) -> list[Task]:
+    busy = {each.task.log for each in running}
+    return [task for task in tasks if task.log not in busy and task.log not in failed and _may_begin(task)]
 
 
 def _may_begin(task: Task) -> bool:
     return not task.done and all(need.is_file() for need in task.needs)
 
 
-def _begun(task: Task, logs: Path) -> subprocess.Popen[bytes]:
-    logs.mkdir(parents=True, exist_ok=True)
+def _begun(task: Task) -> subprocess.Popen[bytes]:
+    task.log.parent.mkdir(parents=True, exist_ok=True)
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with (logs / f"{task.name}.log").open("ab") as log:
+    with task.log.open("ab") as log:
         return subprocess.Popen(
             task.command,
             stdin=subprocess.DEVNULL,
@@ -119,6 +123,12 @@ def _stop(running: Sequence[Running]) -> None:
             each.process.wait()
 
 
-def _last_words(log: Path) -> str:
+def _ended_children() -> float:
+    """Processor seconds of all processes begun here that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").strip().splitlines()
     return lines[-1] if lines else "it said nothing"

@@ -14,7 +14,7 @@ from kgstore.errors import KgError
 from model.config import TrainConfig
 from model.selection import VALID
 from model.stream import Stream
-from model.track import Run, RunWriter
+from model.track import Run, RunWriter, cost
 from model.validation import Measured
 
 Report = Callable[[Sequence[dict[str, float]]], None]
@@ -33,12 +33,14 @@ class Log:
         config: TrainConfig,
         stream: Stream,
         report: Report | None = None,
+        on_cpu: bool = False,
     ) -> None:
-        self.run, self.stream, self.report = run, stream, report
+        self.run, self.stream, self.report, self.on_cpu = run, stream, report, on_cpu
         self.rows: list[dict[str, float]] = []
         self.losses: list[dict[str, Tensor]] = []
-        self.before = _last_seconds(run)
+        self.before, self.cpu_before = _last_seconds(run)
         self.began = self.last = time.perf_counter()
+        self.cpu_began = time.process_time()
         self.waited_before = stream.waited
         self.bar = tqdm(total=config.steps, initial=run.status.step, desc=config.objective, unit=" steps")
 
@@ -56,6 +58,8 @@ class Log:
                 "lr": rate,
             }
         )
+        if self.on_cpu:
+            self.rows[-1]["cpu_seconds"] = self.cpu_before + time.process_time() - self.cpu_began
         self.last, self.waited_before = now, waited
         self.bar.update()
 
@@ -100,7 +104,7 @@ def _memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def _last_seconds(run: RunWriter) -> float:
-    """The seconds that the run's earlier steps took."""
+def _last_seconds(run: RunWriter) -> tuple[float, float]:
+    """What the run's earlier steps took, by the clock and of the processor."""
     rows = Run(run.directory).metrics().rows
-    return rows[-1]["seconds"] if rows else 0.0
+    return (rows[-1]["seconds"], cost(rows[-1])) if rows else (0.0, 0.0)

@@ -2,8 +2,9 @@
 
     config.json       what the run was told
     metrics.jsonl     one object a step: step, seconds, loss, its terms, samples_per_second, wait_share,
-                      broken_pictures (met so far), memory_mb, lr; of steps that were measured on the valid split
-                      also valid/..., named as in results.json, valid/loss and its terms, valid/seconds
+                      broken_pictures (met so far), memory_mb, lr; cpu_seconds of a run on a CPU; of steps that
+                      were measured on the valid split also valid/..., named as in results.json, valid/loss and its
+                      terms, valid/seconds
     examples.jsonl    one object a measurement: step, examples, in the form of results.json
     best.json         the step that was the best, the metric that says so, and its value
     status.json       state, step, steps, heartbeat, pid, host, message
@@ -194,6 +195,11 @@ class RunWriter:
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             self.say()
+
+
+def cost(row: Mapping[str, float]) -> float:
+    """Seconds up to a row of metrics: the processor's where it computes, as others may use it too, else the clock's."""
+    return row.get("cpu_seconds", row["seconds"])
 
 
 def mark_best(directory: Path, best: Best | None) -> None:

@@ -50,7 +50,7 @@ def train(
     one (model/cut.py). Of several processes only the first has a `run` to write.
     """
     model, optimizer, average, config = job.model, job.optimizer, job.average, job.config
-    log = Log(run, config, job.stream, report) if run else None
+    log = Log(run, config, job.stream, report, job.device.type == "cpu") if run else None
     done = job.step
     model.train()
     for step, parts in job.stream:

@@ -104,7 +104,7 @@ def test_tuning_takes_what_is_best_on_the_valid_split_and_its_run_counts(tmp_pat
 
 def test_tasks_wait_for_what_they_need_and_are_not_done_twice(tmp_path: Path) -> None:
     def task(name: str, code: str, *needs: Path) -> Task:
-        return Task(name, (sys.executable, "-c", code), tmp_path / f"{name}.json", needs)
+        return Task(name, (sys.executable, "-c", code), tmp_path / "done" / f"{name}.json", needs)
 
     write = f"open({str(tmp_path / 'said')!r}, 'a').write"
     first = task("first", f"{write}('a')")
@@ -112,20 +112,20 @@ def test_tasks_wait_for_what_they_need_and_are_not_done_twice(tmp_path: Path) ->
         task("second", f"{write}('b')", first.stamp),
         first,
         task("wrong", "raise SystemExit('no luck')"),
-        task("never", f"{write}('c')", tmp_path / "wrong.json"),
+        task("never", f"{write}('c')", tmp_path / "done" / "wrong.json"),
     ]
     for _ in range(2):
-        outcome = run_tasks(lambda: tasks, tmp_path / "logs", 2, float("inf"))
-        assert outcome == ({"wrong": "no luck"}, False)
+        outcome = run_tasks(lambda: tasks, 2, float("inf"))
+        assert outcome == ({tmp_path / "logs" / "wrong.log": "no luck"}, False)
         assert (tmp_path / "said").read_text() == "ab"
 
 
 def test_time_that_is_up_ends_what_runs_and_begins_nothing(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     code = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    long = Task("long", (sys.executable, "-c", code), tmp_path / "long.json")
-    later = Task("later", (sys.executable, "-c", ""), tmp_path / "later.json", (), 10_000)
-    outcome = run_tasks(lambda: [long, later], tmp_path / "logs", 2, time.monotonic() + 3)
+    long = Task("long", (sys.executable, "-c", code), tmp_path / "done" / "long.json")
+    later = Task("later", (sys.executable, "-c", ""), tmp_path / "done" / "later.json", (), 10_000)
+    outcome = run_tasks(lambda: [long, later], 2, time.monotonic() + 3)
     assert outcome == ({}, True)
     assert not long.done
     assert not later.done
@@ -154,12 +154,19 @@ def test_a_grid_trains_measures_and_tells(tmp_path: Path, capfd: pytest.CaptureF
     assert figures["steps"]["mean"] == 2
     assert "| full |" in capfd.readouterr().out
     assert (tmp_path / "results/evidence.svg").read_text().startswith("<svg")
-    [run] = (tmp_path / "out/tiny/runs").glob("full-s0-*")
+    [run] = (tmp_path / "out/tiny").glob("*/runs/full-s0-*")
     begun = Run(run).config
     assert "start-s0-" in begun["init"]
-    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/tiny/done").iterdir()}
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/tiny").glob("*/done/*")}
     assert run_command(lambda: ablate.main(call)) == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out/tiny/done").iterdir()} == stamps
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out/tiny").glob("*/done/*")} == stamps
+
+
+def test_a_graph_that_cannot_be_loaded_is_a_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, TINY.replace("world --path {out}/world", "conceptnet --path {out}/none.csv.gz"))
+    call = ["--out", str(tmp_path / "out"), "--experiments", str(tmp_path), "--device", "cpu"]
+    assert run_command(lambda: ablate.main(call)) == 2
+    assert "The graph of tiny cannot be loaded: " in capfd.readouterr().err
 
 
 def test_an_experiment_that_there_is_not_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -81,4 +81,4 @@ def same_run(first: Path, second: Path) -> None:
 
 
 #: What of a row depends on the machine.
-TIMES = ("seconds", "samples_per_second", "wait_share", "memory_mb", "valid/seconds")
+TIMES = ("seconds", "cpu_seconds", "samples_per_second", "wait_share", "memory_mb", "valid/seconds")
