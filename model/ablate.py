@@ -5,7 +5,8 @@
 What an experiment is stands in model/experiment.py, the shipped ones in model/experiments/. Below DIR each graph of
 one has a folder: graph.db, runs/ (ordinary run folders, as of model.train), logs/, and done/, a stamp a task. A grid
 that was stopped or killed goes on when it is called again, runs in their middle included; nothing is done twice. A
-graph that is told otherwise gets a folder of its own; one whose loader was changed is made anew once its folder is gone.
+graph that is told otherwise gets a folder of its own; one whose loader was changed is loaded anew
+once its folder is gone.
 
 1. the graph is loaded and projected     2. a CLIP a seed, from which all arms of that seed continue
 3. tuning: each arm tries as many choices, on the first seed; what is best on the valid split is taken for all seeds
