@@ -77,11 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def asked(args: argparse.Namespace) -> list[Grid]:
     """The grids of a call. Raises WrongCall for an experiment or an arm that there is not."""
-    known = experiments(args.experiments)
-    for name in args.only:
-        if name not in known:
-            raise WrongCall(f"There is no experiment {name!r}; there are {', '.join(known)}.")
-    chosen = [experiment for name, experiment in known.items() if name in args.only or not args.only]
+    chosen = [*experiments(args.experiments, args.only).values()]
     arms = {arm for experiment in chosen for arm in experiment.arms}
     for arm in args.arms:
         if arm not in arms:

@@ -3,6 +3,7 @@
 A TOML file an experiment, in model/experiments/ or wherever --experiments says:
 
     about = "..."                         a sentence for the table
+    budget = 2700                         seconds that all of it may take, for the table: the processor's, on a CPU
     graph = ["world --path {out}/world"]  calls of python -m ingest, in order; {out}: the experiment's own folder,
                                           {data}: what --data names
     seeds = [0, 1, 2]
@@ -11,10 +12,12 @@ A TOML file an experiment, in model/experiments/ or wherever --experiments says:
     [common]     settings of all arms
     [tuning]     metrics: part/name of an evaluation, whose mean over the valid split decides; limit, and
                  choices: a list of settings, each tried once by each arm, with the first seed
-    [measure]    parts of python -m model.evaluate on the test split, its limit, the metrics that are shown, and
+    [measure]    parts of python -m model.evaluate on the test split, its limit, the metrics that are shown in tables,
+                 plotted: those of the plot with their names in words, chance: what guessing gives of a metric, and
                  seconds: about how long that takes
     [seconds]    reference: the arm whose seconds the others get in a second table; arms: those of it
     [baselines]  names and flags of python -m model.baselines
+    [published.NAME]  what others report of a baseline: metrics, and source: who, where
     [arms.NAME]  settings, and beside them: like (an arm whose settings these change), recipe and parameters of the
                  triples to learn from, choices of its own (as many as the others have), tuned_like (an arm whose choice
                  it takes instead of tuning), seeds (how many of them), seconds_a_step (about)
@@ -24,7 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,17 +79,24 @@ class Experiment:
     equal_seconds: tuple[str, ...] = ()
     baselines: tuple[str, ...] = ()
     baseline_flags: tuple[str, ...] = ()
+    published: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plotted: dict[str, str] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
+    budget: float = 0.0
 
     def seeds_of(self, arm: Arm) -> tuple[int, ...]:
         return self.seeds[: arm.seeds] if arm.seeds else self.seeds
 
 
-def experiments(folder: Path) -> dict[str, Experiment]:
-    """Those of a folder, by name. Raises WrongCall, and BadConfig for what a file says wrongly."""
-    found = {path.stem: read_experiment(path) for path in sorted(folder.glob("*.toml"))}
-    if not found:
+def experiments(folder: Path, names: Collection[str] = ()) -> dict[str, Experiment]:
+    """Those of a folder, by name, or some of them. Raises WrongCall, and BadConfig for what a file says wrongly."""
+    known = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if not known:
         raise WrongCall(f"{folder} holds no experiments; they are TOML files.")
-    return found
+    for name in names:
+        if name not in known:
+            raise WrongCall(f"There is no experiment {name!r}; there are {', '.join(known)}.")
+    return {name: read_experiment(path) for name, path in known.items() if name in names or not names}
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -95,13 +105,13 @@ def read_experiment(path: Path) -> Experiment:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(f"{path} cannot be read as TOML: {error}.") from error
-    known = {"about", "graph", "seeds", "start", "common", "tuning", "measure", "seconds", "baselines", "arms"}
-    _only(told, known, str(path))
+    known = {"about", "budget", "graph", "seeds", "arms"}
+    _only(told, known | {"start", "common", "tuning", "measure", "seconds", "baselines", "published"}, str(path))
     start, common = dict(told.get("start", {})), told.get("common", {})
     tuning, measure = told.get("tuning", {}), told.get("measure", {})
     seconds, baselines = told.get("seconds", {}), told.get("baselines", {})
     _only(tuning, {"metrics", "limit", "choices"}, f"{path}, tuning")
-    _only(measure, {"parts", "limit", "shown", "seconds"}, f"{path}, measure")
+    _only(measure, {"parts", "limit", "shown", "plotted", "chance", "seconds"}, f"{path}, measure")
     _only(seconds, {"reference", "arms"}, f"{path}, seconds")
     _only(baselines, {"names", "flags"}, f"{path}, baselines")
     start_seconds = start.pop("seconds_a_step", Experiment.start_seconds_a_step)
@@ -126,6 +136,10 @@ def read_experiment(path: Path) -> Experiment:
         tuple(seconds.get("arms", ())),
         tuple(baselines.get("names", ())),
         tuple(baselines.get("flags", ())),
+        told.get("published", {}),
+        measure.get("plotted", {}),
+        measure.get("chance", {}),
+        told.get("budget", 0.0),
     )
     _check(experiment, path)
     return experiment
@@ -163,6 +177,8 @@ def _check(experiment: Experiment, path: Path) -> None:
         raise BadConfig(f"{path}: arms are tuned by unequal numbers of runs, {numbers}.")
     if any(numbers.values()) and not experiment.tuned_by:
         raise BadConfig(f"{path}: there are choices, and tuning names no metrics to choose by.")
+    for name in experiment.published.keys() - {*experiment.baselines}:
+        raise BadConfig(f"{path}: published names {name!r}, which is none of the baselines.")
     for name in {*experiment.equal_seconds, *filter(None, [experiment.reference])} - arms.keys():
         raise BadConfig(f"{path}: seconds names {name!r}, which is no arm.")
 
