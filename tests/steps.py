@@ -5,6 +5,7 @@ python -m torch.distributed.run --nproc-per-node 2 tests/steps.py FOLDER OUT
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from kgstore.projecting import project
 from kgstore.projection import open_projection
 from kgstore.recipes import load_recipe
 from model.batch import Batch
-from model.config import TrainConfig
+from model.config import BESIDE_CLIP, TrainConfig
 from model.cut import Cut
 from model.distributed import ALONE, Processes, processes
 from model.knowledge_clip import KnowledgeClip
@@ -30,8 +31,8 @@ from model.views import Views
 from tests.sampling_graph import random_graph
 from tests.training_batches import TINY, tiny_clip, tiny_network
 
-LOSSES = ("e2e", "e2r", "g2e", "kd", "clip")
-CONFIG = TrainConfig(batch_size=22, steps=3)
+LOSSES = ("e2e", "e2r", "g2e", "kd", "clip", *BESIDE_CLIP)
+CONFIG = TrainConfig(batch_size=22, steps=3, swap=1.0, told=1.0, regions=1.0)
 
 
 def project_graph(folder: Path) -> None:
@@ -53,10 +54,17 @@ class Steps:
 
     def parts(self, cut: Cut, step: int = 0) -> list[Batch]:
         sample = self.sampler.sample(step)
-        return [self.views.batch(sample, part) for part in cut.parts(sample)]
+        return [with_swapped(self.views.batch(sample, part)) for part in cut.parts(sample)]
 
     def network(self) -> KnowledgeClip:
         return tiny_network(TINY, relations=len(self.projection.relations)).train()
+
+
+def with_swapped(part: Batch) -> Batch:
+    """With other captions for every second pair, as if they told of two things; of the others none is known."""
+    rows = part.row[part.tail[part.pairs]]
+    lengths = torch.where(part.place[part.pairs] % 2 == 0, part.lengths[rows], 0)
+    return dataclasses.replace(part, swapped=part.tokens[rows].clamp(max=400), swapped_lengths=lengths)
 
 
 def teacher() -> Towers:

@@ -11,13 +11,11 @@ import torch
 from torch import Tensor
 
 from kgstore.command import WrongCall
-from model.batch import Batch
-from model.config import BESIDE_CLIP, TrainConfig
 from model.cut import Cut
 from model.distributed import Processes
 from model.prepare import check_parts
 from model.step import backward
-from tests.steps import CONFIG, LOSSES, Steps, gradients, project_graph, teacher, trained
+from tests.steps import CONFIG, LOSSES, Steps, gradients, project_graph, teacher, trained, with_swapped
 
 
 @pytest.fixture(scope="module")
@@ -71,33 +69,12 @@ def test_accumulation_keeps_the_negatives_of_the_whole_batch(steps: Steps, name:
     model, taught, found = steps.network(), teacher(), []
     for passes in (1, 2, 7):
         model.zero_grad()
-        terms = backward(model, steps.parts(Cut(passes=passes, hops=2)), config, 0, taught)
+        terms = backward(model, steps.parts(Cut(passes=passes, hops=2), step=2), config, 2, taught)
         assert list(terms) == ["loss", name]
         found.append({**terms, **gradients(model)})
     assert found[0][name] > 0
     close(found[1], found[0])
     close(found[2], found[0])
-
-
-@pytest.mark.parametrize("name", BESIDE_CLIP)
-def test_what_stands_beside_clips_loss_is_that_of_the_whole_batch_too(steps: Steps, name: str) -> None:
-    config = TrainConfig(objective="clip", batch_size=22, **{name: 1.0})  # type: ignore[arg-type]
-    model, found = steps.network(), []
-    for passes in (1, 3):
-        model.zero_grad()
-        parts = [with_swapped(part) for part in steps.parts(Cut(passes=passes, hops=2), step=2)]
-        terms = backward(model, parts, config, 2)
-        assert list(terms) == ["loss", "clip", name]
-        found.append({**terms, **gradients(model)})
-    assert found[0][name] > 0
-    close(found[1], found[0])
-
-
-def with_swapped(part: Batch) -> Batch:
-    """With captions in another order, every second pair without one."""
-    rows = part.row[part.tail[part.pairs]]
-    lengths = torch.where(part.place[part.pairs] % 2 == 0, part.lengths[rows], 0)
-    return dataclasses.replace(part, swapped=part.tokens[rows].clamp(max=400), swapped_lengths=lengths)
 
 
 def test_a_part_may_have_no_triple(steps: Steps) -> None:
@@ -108,7 +85,7 @@ def test_a_part_may_have_no_triple(steps: Steps) -> None:
     model, taught, found = steps.network(), teacher(), []
     for passes in (1, 3):
         model.zero_grad()
-        parts = [steps.views.batch(sample, part) for part in Cut(passes=passes, hops=2).parts(sample)]
+        parts = [with_swapped(steps.views.batch(sample, part)) for part in Cut(passes=passes, hops=2).parts(sample)]
         found.append({**backward(model, parts, CONFIG, 0, taught), **gradients(model)})
     assert min(len(part.head) for part in parts) == 0
     close(found[1], found[0])
