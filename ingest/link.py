@@ -13,6 +13,10 @@ Rules, each from an entity to WordNet's synset `wn:n02084071` (see wordnet-image
   offsets        entities whose id is one (WN18RR) and whose name is one of the synset's lemmas
 And between pictures, with --image-data FILE (Visual Genome's image_data.json): `vg:image/1` and `coco:image/COCO_ID`.
 
+With --mentions captions MENTIONS the concepts that their words name, MENTIONED_IN back: "two dogs play" the concepts
+`cn:/c/en/dog`, `vg:name/dog`. A name that several concepts of one source and kind share is ambiguous, and mentions
+none. Without that no relation leads from pictures with captions to what language graphs say.
+
 "One synset" means one in the graph: load WordNet whole for that. A join of things held out is held out itself.
 """
 
@@ -33,6 +37,7 @@ import pyarrow as pa
 from ingest.joins import ALONE, AMBIGUOUS, MADE, RULES, STALE, TABLES, VIEWS, Rule
 from ingest.json_stream import elements
 from ingest.lines import read_lines
+from ingest.mentions import mention
 from ingest.records import BadSource
 from ingest.report import report_file, write_json
 from ingest.visual_genome_files import number
@@ -42,9 +47,12 @@ from kgstore.store import GraphStore
 from kgstore.values import SPLITS, Relation, Source, Triple, TripleKey
 
 NAME = "link"
-HELP = "joins what is the same in several sources by SAME_AS, after any loads"
+HELP = "joins what is the same in several sources by SAME_AS, and captions to what they mention, after any loads"
 
 SAME_AS = Relation("SAME_AS", "same as")
+
+#: What the graph says of these joins.
+MARK = Source(NAME, path="what is the same in several sources", complete=True)
 
 BATCH = 10_000
 MEMORY = "512MB"
@@ -92,6 +100,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=report_file, metavar="FILE", help="write what each rule did and all that is ambiguous as JSON"
     )
+    parser.add_argument("--mentions", action="store_true", help="captions to the concepts that their words name, too")
     parser.add_argument("--prune", action="store_true", help="take back joins of earlier runs that no rule makes now")
     parser.add_argument("--dry-run", action="store_true", help="count, write nothing")
 
@@ -102,8 +111,12 @@ def run(options: argparse.Namespace) -> int:
     pictures = [] if options.image_data is None else list(_coco_pictures(options.image_data))
     with open_store(options.store) as store:
         joined, stale = link(store, synsets, pictures, prune=options.prune, dry_run=options.dry_run)
+        mentioned = mention(store, MARK, prune=options.prune, dry_run=options.dry_run) if options.mentions else None
     print("\n".join(line for joins in joined for line in joins.lines()))
+    if mentioned:
+        print("\n".join(mentioned.lines()))
     taken_back = options.prune and not options.dry_run
+    stale += mentioned.stale if mentioned else 0
     if stale:
         took = "taken back" if taken_back else "stand; --prune takes them back"
         print(f"  {stale} joins of earlier runs that no rule makes now {took}")
@@ -111,6 +124,7 @@ def run(options: argparse.Namespace) -> int:
         print("  nothing was written")
     if options.report is not None:
         told = {"source": NAME, "dry_run": options.dry_run, "rules": [asdict(joins) for joins in joined]}
+        told |= {"mentions": asdict(mentioned)} if mentioned else {}
         write_json(told | {"stale": stale, "taken_back": taken_back}, options.report)
     return 0
 
@@ -135,7 +149,7 @@ def link(
             for first in range(0, len(stale), BATCH):
                 store.retract(NAME, triples=stale[first : first + BATCH])
     if not dry_run and any(joins.new for joins in joined):
-        store.write(source=Source(NAME, path="what is the same in several sources", complete=True))
+        store.write(source=MARK)
     return joined, len(stale)
 
 

@@ -21,6 +21,9 @@ from model.training_edges import TrainingEdges, counted
 #: The relation of an object to its picture, and to what it is.
 PART_OF, DEPICTS = "PART_OF", "DEPICTS"
 
+#: The relations of a picture to its captions, and of a caption to what its words name.
+IMAGE_OF, MENTIONS = "IMAGE_OF", "MENTIONS"
+
 #: The relations of something to its class.
 CLASS_TYPES = ("IS_A", "INSTANCE_OF", "HYPERNYM", "INSTANCE_HYPERNYM")
 
@@ -175,10 +178,27 @@ def same_pair(edges: TrainingEdges, pictures: Int64[np.ndarray, " k"]) -> Member
     return Memberships(*(np.concatenate(columns) for columns in zip(exact, rough, strict=True)))
 
 
+def same_mentions(edges: TrainingEdges, pictures: Int64[np.ndarray, " k"]) -> Memberships:
+    """Pictures whose captions name the same two things; for pictures that tell no things apart by a scene graph.
+
+    `pictures` are entity numbers, ascending. A thing counts that two captions of a picture name, or its only one: the
+    others are what one annotator saw. Pictures without company in any pair of things get company among themselves,
+    by single ones. Concepts that stand in exactly the same captions are one thing, which sources name each in their own
+    way.
+    """
+    picture, thing = _named(edges, pictures)
+    first, second = _within(picture)
+    pairs = Memberships(picture[first], thing[first] * (thing.max(initial=0) + 1) + thing[second], picture[first])
+    pairs = _kept(pairs, _has_company(pairs))
+    alone = Memberships(picture, -1 - thing, picture)
+    alone = _kept(alone, ~np.isin(picture, pairs.item))
+    return Memberships(*(np.concatenate(columns) for columns in zip(pairs, alone, strict=True)))
+
+
 Kind = Callable[[TrainingEdges, Int64[np.ndarray, " k"]], Memberships]
 
 #: Kinds of groups of pictures with their captions.
-OF_PICTURES: Mapping[str, Kind] = {"pictures": same_pair}
+OF_PICTURES: Mapping[str, Kind] = {"pictures": same_pair, "mentions": same_mentions}
 
 #: Kinds of groups of other triples.
 OF_TRIPLES: Mapping[str, Kind] = {"head": same_head, "relation": same_relation, "siblings": siblings}
@@ -219,6 +239,38 @@ def _pairs(edges: TrainingEdges, thing: np.ndarray, picture: np.ndarray, looks: 
     item, cluster, fact = picture[head][order], cluster[order], fact[order]
     once = np.concatenate([[True], (item[1:] != item[:-1]) | (cluster[1:] != cluster[:-1])])[: len(item)]
     return Memberships(item[once], cluster[once], fact[once])
+
+
+def _named(edges: TrainingEdges, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of these pictures (their places, ascending) shows which thing by its captions, each pair once."""
+    mention = np.flatnonzero(edges.of_types([MENTIONS]))
+    caption, concept = _long(edges.head[mention]), _long(edges.tail[mention])
+    concepts, thing = np.unique(concept, return_inverse=True)
+    told = np.zeros(len(concepts), np.uint64)
+    np.add.at(told, thing, splitmix(caption.astype(np.uint64)))
+    thing = np.unique(told, return_inverse=True)[1][thing]
+    caption, thing = np.unique(np.stack([caption, thing], axis=1), axis=0).T
+
+    captioned = np.flatnonzero(edges.of_types([IMAGE_OF]))
+    place, inside = _places(pictures, edges.head[captioned])
+    captions, picture = _long(edges.tail[captioned][inside]), place[inside]
+    start, end = (np.searchsorted(caption, captions, side=side) for side in ("left", "right"))
+    picture = np.repeat(picture, end - start)
+    shown, often = np.unique(
+        np.stack([picture, thing[np.repeat(start, end - start) + counted(end - start)]], axis=1),
+        axis=0,
+        return_counts=True,
+    )
+    enough = np.minimum(2, np.bincount(place[inside], minlength=len(pictures)))
+    kept = often >= enough[shown[:, 0]]
+    return shown[kept, 0], shown[kept, 1]
+
+
+def _within(owner: Int64[np.ndarray, " k"]) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of places that have the same owner, the first before the second; owners ascend."""
+    after = np.searchsorted(owner, owner, side="right") - np.arange(len(owner)) - 1
+    first = np.repeat(np.arange(len(owner)), after)
+    return first, first + 1 + counted(after)
 
 
 def _has_company(memberships: Memberships) -> np.ndarray:

@@ -17,6 +17,9 @@ from model.training_edges import BadSampling, TrainingEdges
 #: The relation of a picture to its caption.
 IMAGE_OF = "IMAGE_OF"
 
+#: What kinds of groups of pictures are made of.
+NEEDED = {"pictures": "scene graphs", "mentions": "captions that mention concepts (python -m ingest link --mentions)"}
+
 
 class Drawn(NamedTuple):
     """Edges of a batch, and of each the fact by which its group was composed, -1 for those of no group."""
@@ -202,7 +205,7 @@ def _groupings(
     for kind in compose:
         if not any(kind in groupings for groupings in found):
             need = (
-                "scene graphs, and a part of the batch for IMAGE_OF in shares"
+                f"{NEEDED[kind]}, and a part of the batch for IMAGE_OF in shares"
                 if kind in OF_PICTURES
                 else "other triples"
             )

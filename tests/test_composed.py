@@ -18,6 +18,7 @@ from model.composed import OF_PICTURES, OF_TRIPLES, Grouping, Memberships, group
 from model.config import GROUPS
 from model.sampler import BadSampling, Sampler
 from model.tokens import Tokenizer
+from model.training_edges import TrainingEdges
 from model.views import Views
 
 #: Scenes by the objects they show: (colour, kind) twice and how the first stands to the second.
@@ -120,6 +121,43 @@ def test_captions_of_one_fact_are_no_negatives_of_one_another(scenes: Projection
     assert known.sum() > 14
 
 
+def test_pictures_stand_beside_those_whose_captions_name_the_same_two_things(tmp_path: Path) -> None:
+    """dog and hound stand in the same captions: one thing. What one of several captions names does not count."""
+    said = {
+        "1": ("dog hound ball", "dog hound ball hat"),
+        "2": ("ball", "dog hound", "dog hound ball"),
+        "3": ("dog hound ball",),
+        "4": ("dog hound hat", "dog hound hat", "ball"),
+        "5": ("hat dog hound",),
+        "6": ("cat", "cat"),
+        "7": ("cat cup", "cat"),
+        "8": ("pen",),
+    }
+    entities, triples = {}, []
+    for picture, captions in said.items():
+        entities[picture] = Entity(f"m:{picture}", "image", images=(f"m/{picture}.png",))
+        for number, words in enumerate(captions):
+            caption = f"m:{picture}/{number}"
+            entities[caption] = Entity(caption, "caption", words)
+            triples.append(Triple(f"m:{picture}", "IMAGE_OF", caption))
+            for word in words.split():
+                entities[word] = Entity(f"m:{word}", "concept", word)
+                triples.append(Triple(caption, "MENTIONS", f"m:{word}"))
+    with open_store(tmp_path / "graph") as store:
+        store.write(list(entities.values()), triples)
+        projection = project(store, load_recipe("all"), tmp_path / "projection")
+
+    edges = TrainingEdges(projection)
+    pictures = np.sort(projection.numbers([f"m:{picture}" for picture in said]))
+    arrays = groups_of(OF_PICTURES["mentions"](edges, pictures), 3)
+    names = np.array([id_[2:] for id_ in projection.entity_ids(pictures)])
+    grouping = Grouping(arrays)
+    groups = [names[grouping.members(np.array([group]), (0, 0))[0]] for group in range(len(grouping))]
+    assert sorted("".join(sorted(group)) for group in groups) == ["123", "45", "67"]
+    sampler = Sampler(projection, batch_size=7, shares={"IMAGE_OF": 1.0}, compose={"mentions": 1.0}, fanout=())
+    assert len(set(sampler.sample(0).head.tolist())) == 7
+
+
 @pytest.mark.parametrize("kind", ["head", "relation", "siblings"])
 def test_triples_stand_beside_triples_that_share(scenes: Projection, kind: str) -> None:
     sampler = Sampler(scenes, batch_size=12, compose={kind: 0.5}, group_size=3, fanout=(), seed=2)
@@ -155,6 +193,7 @@ def test_a_composed_batch_is_a_function_of_seed_and_step(scenes: Projection) -> 
     [
         ({"compose": {"weather": 0.5}}, "weather"),
         ({"compose": {"pictures": 0.5}}, "IMAGE_OF"),
+        ({"compose": {"mentions": 0.5}, "shares": {"IMAGE_OF": 1.0}}, "ingest link --mentions"),
         ({"compose": {"head": 0.8, "relation": 0.4}}, "1 or less"),
         ({"compose": {"head": 0.5}, "group_size": 1}, "group_size"),
         ({"compose": {"siblings": 1.0}, "shares": {"IMAGE_OF": 1.0}}, "siblings"),
