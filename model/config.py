@@ -198,8 +198,8 @@ class TrainConfig:
         metadata={
             "help": "how much of a part comes in groups that the graph says are easily confused, by kind of group. Of "
             "the part of IMAGE_OF: pictures (two things of the same looks in another relation), mentions (captions "
-            "that name the same two things, by ingest link --mentions); of the others: head, relation (triples that share it), "
-            "siblings (heads of one class); such as pictures=0.8 [D]",
+            "that name the same two things, by ingest link --mentions); of the others: head, relation (triples that "
+            "share it), siblings (heads of one class); such as pictures=0.8 [D]",
             "choices": (),
         },
     )
