@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from kgstore import open_store
@@ -43,7 +44,7 @@ from model.embed import NoFusion
 from model.held_out import Figures, NothingToMeasure
 from model.linear_probe import evaluate_linear_probe
 from model.link_prediction import both_sides
-from model.measures import evaluate_heads, evaluate_relations, evaluate_retrieval, evaluate_tails, examples
+from model.measures import captioned, evaluate_heads, evaluate_relations, evaluate_retrieval, evaluate_tails, examples
 from model.predict import Predictor, everything
 from model.results_table import COUNTS, is_percent, results_of, tables
 from model.scene_probes import evaluate_attribute_probe, evaluate_relation_probe
@@ -79,9 +80,13 @@ PARTS: dict[str, Callable[[Predictor, Asked], Figures]] = {
     "relation_probe": lambda subject, asked: evaluate_relation_probe(subject, asked.split, asked.limit),
     "attribute_probe": lambda subject, asked: evaluate_attribute_probe(subject, asked.split, asked.limit),
     "word_order": lambda subject, asked: evaluate_word_order(subject, asked.split, asked.limit),
-    "names": lambda subject, _: ask_names(subject),
-    "probe": lambda subject, _: ask_probe(subject),
+    "names": lambda subject, asked: ask_names(subject, asked.split),
+    "probe": lambda subject, asked: ask_probe(subject, asked.split),
 }
+
+#: Parts that ask about the split's pictures and captions alone: where no others are measured only these are embedded,
+#: for a graph may hold a hundred times as much. There are no examples then.
+OF_CAPTIONS = {"retrieval", "word_order"}
 
 #: The mean of tails and heads, where both are known.
 LINKS = "links"
@@ -109,17 +114,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     run, device = Run(args.run), usable_device(args.device)
     projection = whole_graph(args, run.directory.parent)
-    subject = Predictor(run.directory, projection, checkpoint=args.checkpoint, device=device, images=args.images)
+    only = ends_of_captions(projection, args.split) if set(args.only) <= OF_CAPTIONS else None
+    subject = Predictor(
+        run.directory, projection, checkpoint=args.checkpoint, device=device, images=args.images, only=only
+    )
     figures, sentences = evaluate(subject, args.only, asked)
     path = run.directory / ("results.json" if args.split == "test" else f"results-{args.split}.json")
     new = {"checkpoint": subject.trained.checkpoint, **results_of(figures), "sentences": sentences}
-    write_json(path, _joined(path, new, {*args.only, LINKS}) | {"examples": examples(subject, args.split)})
+    told = {} if only is not None else {"examples": examples(subject, args.split)}
+    write_json(path, _joined(path, new, {*args.only, LINKS}) | told)
     write_card(run.directory)
     if figures:
         print(tables(figures, markdown=args.markdown))
     for part, sentence in sentences.items():
         print(f"{part}: {sentence}", file=sys.stderr)
     return 0
+
+
+def ends_of_captions(projection: Projection, split: str) -> list[int]:
+    """The split's pictures and captions, ascending."""
+    try:
+        edges = captioned(projection, split)
+    except NothingToMeasure:  # which each part says for itself
+        return []
+    return np.unique([projection.head[edges], projection.tail[edges]]).tolist()
 
 
 def whole_graph(args: argparse.Namespace, runs: Path) -> Projection:
@@ -143,7 +161,8 @@ def _joined(path: Path, new: dict[str, Any], parts: Collection[str]) -> dict[str
     metrics |= new["metrics"]
     told = {part: sentence for part, sentence in found.get("sentences", {}).items() if part not in parts}
     counts = [name for name in metrics if not is_percent(name)]
-    return new | {"metrics": metrics, "counts": counts, "sentences": told | new["sentences"]}
+    kept = {"examples": found["examples"]} if "examples" in found else {}
+    return new | kept | {"metrics": metrics, "counts": counts, "sentences": told | new["sentences"]}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

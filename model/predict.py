@@ -34,7 +34,7 @@ from kgstore.recipes import load_recipe
 from kgstore.values import COMMON_TYPE, KINDS, SPLITS, Relation
 from model.checkpoint import load_run
 from model.device import usable_device
-from model.embed import Encoder, embeddings_for
+from model.embed import Encoder, embed, embeddings_for
 from model.embeddings import Space, unit
 from model.ranking import top as best
 from model.track import Run
@@ -72,6 +72,7 @@ class Predictor:
 
     Made from a store it projects all splits of the graph once, and asks the store what is known by now. Embeddings of
     all entities are computed the first time and kept in the run folder; entities that came later are not candidates.
+    With `only` the entities of these numbers, ascending, are embedded and are candidates, and nothing is kept.
     It may be used by several threads.
     """
 
@@ -83,6 +84,7 @@ class Predictor:
         checkpoint: str = "best",
         device: str = "cpu",
         images: Sequence[str] = (),
+        only: Sequence[int] | None = None,
         progress: bool = True,
     ) -> None:
         self.run = Path(run)
@@ -92,7 +94,10 @@ class Predictor:
         roots = ImageRoots(self.projection.image_roots).replaced(images)
         region = Run(run).config.get("region", "crop")
         self.encoder = Encoder(self.trained, roots, region)
-        self.embeddings = embeddings_for(self.run, self.encoder, self.projection, progress=progress)
+        if only is None:
+            self.embeddings = embeddings_for(self.run, self.encoder, self.projection, progress=progress)
+        else:
+            self.embeddings = embed(self.encoder, self.projection, only, progress=progress)
 
     @property
     def fused(self) -> bool:

@@ -1,8 +1,9 @@
 """What a drawn world can ask a run: names that no caption contains, and which of two things stands left of the other.
 
-The loader of a drawn world leaves truth.json in its picture folder (its layout: docstring of ingest/world.py). Only
-test pictures are asked about. Chance is 1/128, 1/16 or 1/4 by the number of classes, about a quarter for the four
-hypernyms' mAP, a half for a comparison of two sentences, and a sixth for `all`.
+The loader of a drawn world leaves truth.json in its picture folder (its layout: docstring of ingest/world.py). Asked
+about are pictures that training does not see, of the test split unless another is named. Chance is 1/128, 1/16, 1/8 or
+1/4 by the number of classes, about a quarter for the four hypernyms' mAP, a half for a comparison of two sentences, and
+a sixth for `all`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from jaxtyping import Float, Int64
 from model.held_out import Figures, NothingToMeasure
 from model.predict import Predictor
 from model.probes import Relation, preference, relation_probe
+from model.relation_words import relation_words
 from model.retrieval import average_precision
 from model.spaces import Space, asked, first_pictures, spaces
 
@@ -37,34 +39,37 @@ class Shown:
     held_out: np.ndarray  # bool [p]: no training picture shows this kind in this colour
 
 
-def ask_names(subject: Predictor) -> Figures:
-    """In how many percent of the test pictures does the right name come first, for names by caption and by graph?
+def ask_names(subject: Predictor, split: str = "test") -> Figures:
+    """In how many percent of a split's pictures does the right name come first, for names by caption and by graph?
 
     leaf_128          "a red cube", which captions contain, among all colours and kinds
     graph_only_128    "a crimson blick", which only the graph explains, likewise
     ..._held_out      the same for the pictures of a kind in a colour that no training picture shows
     synonym_16, two_hops_16, gloss_16   one kind of name, the colour given, among all kinds
+    colour_8          "a crimson cube", the kind given, among all colours by the names that only the graph explains
     hypernym_map      pictures by the words of a hypernym, mean average precision
     first_picture     in how many percent of the 128 graph-only names is the first picture found a right one?
     asked/...         the same picture asked by "image of" and by "is a", captions and hypernyms competing as answers
+    ../relation_word  which relation stands between two texts (model/relation_words.py); chance is 50
     """
     truth = read_truth(subject)
-    shown = shown_pictures(subject, truth)
+    shown = shown_pictures(subject, truth, split)
     figures = {"pictures": float(len(shown.rows))}
     for space, scorer in scorers(subject, shown.rows).items():
         figures |= {f"{space}/{name}": 100 * share for name, share in name_shares(truth, shown, scorer).items()}
+    figures |= {f"{name}/relation_word": 100 * share for name, share in relation_words(subject.encoder, truth).items()}
     if subject.fused:
         figures |= {f"asked/{name}": 100 * share for name, share in asked_shares(subject, truth, shown).items()}
     return figures
 
 
-def ask_probe(subject: Predictor) -> Figures:
-    """The relation probe on test scenes, every form beside its mirror, and the same with the two colours swapped."""
+def ask_probe(subject: Predictor, split: str = "test") -> Figures:
+    """The relation probe on a split's scenes, each form beside its mirror, and the same with two colours swapped."""
     truth = read_truth(subject)
-    scenes = {id_: scene for id_, scene in truth["scenes"].items() if scene["split"] == "test"}
+    scenes = {id_: scene for id_, scene in truth["scenes"].items() if scene["split"] == split}
     rows, scenes_of_rows = _rows_of(subject, list(scenes))
     if not len(rows):
-        raise NothingToMeasure("This world has no test scenes, so the relation probe is not asked.")
+        raise NothingToMeasure(f"This world has no {split} scenes, so the relation probe is not asked.")
     told = [list(scenes.values())[k] for k in scenes_of_rows]
     sentences = [_sentences(truth, scene) for scene in told]
     figures = {"scenes": float(len(rows))}
@@ -89,12 +94,12 @@ def read_truth(subject: Predictor) -> dict[str, Any]:
     return truth
 
 
-def shown_pictures(subject: Predictor, truth: dict[str, Any]) -> Shown:
-    """The embedded test pictures of one object. Raises NothingToMeasure if there are none."""
-    pictures = {id_: picture for id_, picture in truth["pictures"].items() if picture["split"] == "test"}
+def shown_pictures(subject: Predictor, truth: dict[str, Any], split: str = "test") -> Shown:
+    """The embedded pictures of one object of a split. Raises NothingToMeasure if there are none."""
+    pictures = {id_: picture for id_, picture in truth["pictures"].items() if picture["split"] == split}
     rows, kept = _rows_of(subject, list(pictures))
     if not len(rows):
-        raise NothingToMeasure("The graph holds none of its world's test pictures, so no names are asked for.")
+        raise NothingToMeasure(f"The graph holds none of its world's {split} pictures, so no names are asked for.")
     shown = [list(pictures.values())[k] for k in kept]
     held_out = {tuple(composition) for composition in truth["held_out"]}
     return Shown(
@@ -123,13 +128,15 @@ def name_shares(truth: dict[str, Any], shown: Shown, score: Scorer) -> dict[str,
         return score([template.format(colour=colour, kind=kind) for colour in colour_names for kind in kind_names])
 
     synonyms = [truth["synonyms"][kind] for kind in kinds]
+    colour_synonyms = [truth["colour_synonyms"][colour] for colour in colours]
     second = [truth["second_synonyms"][kind] for kind in kinds]
     leaf = composed(kinds, colours)
-    graph_only = composed(synonyms, [truth["colour_synonyms"][colour] for colour in colours])
+    graph_only = composed(synonyms, colour_synonyms)
     own_colour = (len(shown.rows), len(colours), len(kinds))
     everyone = np.arange(len(shown.rows))
     one_hop = composed(synonyms, colours).reshape(own_colour)[everyone, shown.colour]
     two_hops = composed(second, colours).reshape(own_colour)[everyone, shown.colour]
+    own_kind = composed(kinds, colour_synonyms).reshape(own_colour)[everyone, :, shown.kind]
     named, right = leaf.argmax(axis=1) == exact, graph_only.argmax(axis=1) == exact
     shares = {
         "leaf_128": _share(named),
@@ -138,6 +145,7 @@ def name_shares(truth: dict[str, Any], shown: Shown, score: Scorer) -> dict[str,
         "graph_only_128_held_out": _share(right[shown.held_out]),
         "synonym_16": _share(one_hop.argmax(axis=1) == shown.kind),
         "two_hops_16": _share(two_hops.argmax(axis=1) == shown.kind),
+        "colour_8": _share(own_kind.argmax(axis=1) == shown.colour),
         "gloss_16": _share(score([truth["glosses"][kind] for kind in kinds]).argmax(axis=1) == shown.kind),
         "hypernym_map": _hypernym_map(truth, shown, score(_hypernym_texts(truth))),
         "first_picture": _first_picture(graph_only, exact),

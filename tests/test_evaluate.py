@@ -161,11 +161,14 @@ def test_whoever_guesses_is_at_chance(subject: Predictor) -> None:
     assert mean["graph_only_128"] == pytest.approx(1 / 128, abs=0.01)
     assert mean["synonym_16"] == pytest.approx(1 / 16, abs=0.02)
     assert mean["gloss_16"] == pytest.approx(1 / 16, abs=0.02)
+    assert mean["colour_8"] == pytest.approx(1 / 8, abs=0.03)
+    assert mean["hypernym_map"] == pytest.approx(1 / 4, abs=0.08)
 
 
 def test_a_trained_run_is_asked_by_both_relations(subject: Predictor) -> None:
     figures = ask_names(subject)
     assert {"towers/graph_only_128", "fused/graph_only_128", "asked/image_of_gives_leaf"} <= set(figures)
+    assert {"towers/relation_word", "fused/relation_word", "relation_head/relation_word"} <= set(figures)
     assert figures["asked/is_a_gives_hypernym"] <= figures["asked/is_a_hypernym_4"]
     probe = ask_probe(subject)
     assert probe["scenes"] == 2
@@ -212,6 +215,15 @@ def test_examples_are_answers_of_the_run_to_held_out_triples(subject: Predictor)
     for each in found:
         answers = subject.tails(str(each["head"]), str(each["relation"]), 5)
         assert each["answers"] == [{"id": answer.id, "score": answer.score} for answer in answers]
+
+
+def test_retrieval_is_the_same_without_the_rest_of_the_graph(world: World, store: GraphStore) -> None:
+    whole = Predictor(world.clip, store, progress=False)
+    only = evaluate.ends_of_captions(whole.projection, "test")
+    assert 0 < len(only) < whole.projection.entity_count / 2
+    few = Predictor(world.clip, whole.projection, only=only, progress=False)
+    parts = sorted(evaluate.OF_CAPTIONS)
+    assert evaluate.evaluate(few, parts) == evaluate.evaluate(whole, parts)
 
 
 def test_a_part_that_does_not_exist_is_named(world: World, capfd: pytest.CaptureFixture[str]) -> None:
