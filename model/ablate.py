@@ -12,15 +12,13 @@ once its folder is gone.
 3. tuning: each arm tries as many choices, on the first seed; what is best on the valid split is taken for all seeds
 4. the runs, and what they make of the test split     5. runs with the seconds of the reference instead of its steps
 
-evidence.json, evidence.md and evidence.svg go to --results; experiments that are not called keep their figures there.
+evidence.json (the figures), evidence-runs.json (what they rest on), evidence.md and evidence.svg go to --results;
+experiments that are not called keep their figures there, and --tables writes them without training anything.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -35,13 +33,13 @@ from kgstore.errors import KgError
 from kgstore.lock import FileLock
 from kgstore.recipes import load_recipe, parse_parameters
 from model.device import usable_device
-from model.evidence import evidence_of, joined, report
-from model.evidence_plot import plot, save
+from model.evidence import gather
+from model.evidence_plot import save
+from model.evidence_table import report
 from model.experiment import SHIPPED, experiments
 from model.grid import Grid, Machine, Task
 from model.grid_runner import run_tasks
 from model.predict import everything
-from model.track import write_json
 
 
 class LoadFailed(KgError):
@@ -53,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grids = asked(args)
     if args.dry_run:
         print(planned(grids, args.jobs))
+        return 0
+    if args.tables:
+        write_evidence(grids, args.results)
         return 0
     until = time.monotonic() + 3600 * args.budget if args.budget else float("inf")
     with ExitStack() as held:
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             until,
             lambda line: print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True),
         )
-    write_evidence(grids, args.results, arguments)
+    write_evidence(grids, args.results)
     for log, words in outcome.failed.items():
         print(f"{log.stem} failed: {words} (its log is {log})", file=sys.stderr)
     if missing := missing_of(grids):
@@ -103,24 +104,19 @@ def prepare(grid: Grid) -> None:
             grid.project_to(recipe, parameters, projection.directory)
 
 
-def write_evidence(grids: Sequence[Grid], results: Path, arguments: Sequence[str] | None) -> None:
-    """The tables and the plot of what is measured by now."""
-    found = {name: own for grid in grids for name, own in evidence_of(grid).items()}
-    if not found:
+def write_evidence(grids: Sequence[Grid], results: Path) -> None:
+    """The tables and the plot of what is measured by now, of whichever arms and seeds."""
+    evidence, runs = gather([Grid(grid.experiment, grid.machine) for grid in grids], results)
+    if not evidence:
+        print("Nothing is measured yet.", file=sys.stderr)
         return
-    results.mkdir(parents=True, exist_ok=True)
-    whole = joined(results / "evidence.json", found, [grid.experiment.name for grid in grids])
-    write_json(results / "evidence.json", whole)
-    words = shlex.join(sys.argv[1:] if arguments is None else list(arguments))
-    text = report(grids, found, f"python -m model.ablate {words}", machine_words(grids[0].machine))
+    text = report(evidence, runs)
     (results / "evidence.md").write_text(text, encoding="utf-8")
     print(text)
     if find_spec("vl_convert") is None:
         print("There is no plot: pip install vl-convert-python makes one.", file=sys.stderr)
-        return
-    shown = [grid.experiment for grid in grids if grid.experiment.name in found and grid.experiment.shown]
-    if shown:
-        save([plot(experiment, found[experiment.name]) for experiment in shown], results / "evidence.svg")
+    else:
+        save(evidence, runs, results / "evidence.svg")
 
 
 def missing_of(grids: Sequence[Grid]) -> list[str]:
@@ -150,10 +146,6 @@ def planned(grids: Sequence[Grid], jobs: int) -> str:
     return "\n".join([*lines, f"about {total / 3600:.1f} hours of work, {total / 3600 / jobs:.1f} with --jobs {jobs}"])
 
 
-def machine_words(machine: Machine) -> str:
-    return f"{os.cpu_count()} cores ({platform.machine()}), trained on {machine.device}"
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m model.ablate", description="Compare ways to train, run by run.")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where graphs and runs are kept")
@@ -170,6 +162,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--budget", type=float, default=0, metavar="HOURS", help="stop by then (default: never)")
     parser.add_argument("--dry-run", action="store_true", help="list the runs and about how long they take, and stop")
+    parser.add_argument("--tables", action="store_true", help="write the tables of what is measured by now, and stop")
     parser.add_argument(
         "--results", type=Path, default=Path("benchmarks/results"), metavar="DIR", help="tables go here (%(default)s)"
     )

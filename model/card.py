@@ -122,7 +122,7 @@ def _by_source(projection: Projection) -> Iterator[tuple[str, ...]]:
 
 
 def _training(run: Run, config: Mapping[str, Any]) -> Iterator[str]:
-    if count := _parameters(run):
+    if count := parameter_count(run):
         yield f"{count:,} parameters."
     if config.get("teacher"):
         yield f"Teacher of the distillation: `{config['teacher']}`."
@@ -184,7 +184,7 @@ def _limits(config: Mapping[str, Any]) -> str:
     return "## Limits\n\n" + " ".join(lines)
 
 
-def _parameters(run: Run) -> int:
+def parameter_count(run: Run) -> int:
     """How many numbers the network holds, at the start as ever after; 0 where that is not there whole."""
     folder = run.directory / "start"
     if damage(folder):

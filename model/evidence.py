@@ -1,8 +1,8 @@
-"""What the runs of a grid found: mean and deviation over seeds, as JSON and as Markdown tables.
+"""What the runs of a grid found: mean and deviation over seeds.
 
 evidence.json is {experiment: {arm: {metric: {mean, std, seeds}}}}; the deviation of one seed is null. Figures with the
 reference's seconds stand under "EXPERIMENT, equal seconds". Beside what an evaluation measures there are of each arm
-`seconds` of training, `seconds_a_step` and `steps`.
+`seconds` of training, `seconds_a_step` and `steps`; model/evidence_runs.py says which seconds.
 """
 
 from __future__ import annotations
@@ -13,17 +13,38 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.experiment import Experiment
-from model.grid import SECONDS, STEPS, Grid
-from model.results_table import is_percent
-from model.track import Run
+from model.evidence_runs import runs_of
+from model.grid import SECONDS, STEPS, Grid, Task
+from model.track import Run, cost, write_json
 
 #: Figures by the number of their seed.
 BySeed = dict[int, dict[str, float]]
 Evidence = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
-#: What every table ends with.
+#: The files of a folder of results.
+FIGURES, RUNS = "evidence.json", "evidence-runs.json"
+
+#: What every arm costs.
 COSTS = ("steps", "seconds", "seconds_a_step")
+
+
+def gather(grids: Sequence[Grid], results: Path) -> tuple[Evidence, dict[str, Any]]:
+    """Writes both files: what these grids hold by now, beside what the files hold of other experiments."""
+    names = {grid.experiment.name for grid in grids}
+    found = {grid: evidence_of(grid) for grid in grids}
+    evidence, runs = (
+        {name: own for name, own in _read(results / file).items() if name.partition(",")[0] not in names}
+        for file in (FIGURES, RUNS)
+    )
+    for grid, own in found.items():
+        if own:
+            evidence |= own
+            runs[grid.experiment.name] = runs_of(grid)
+    if evidence:
+        results.mkdir(parents=True, exist_ok=True)
+        write_json(results / FIGURES, evidence)
+        write_json(results / RUNS, runs)
+    return evidence, runs
 
 
 def evidence_of(grid: Grid) -> Evidence:
@@ -38,7 +59,7 @@ def evidence_of(grid: Grid) -> Evidence:
             found[name] = {arm: spread(by_seed) for arm, by_seed in arms.items()}
     for task, baseline in zip(grid.baselines(), grid.experiment.baselines, strict=True):
         if task.done:
-            found.setdefault(grid.experiment.name, {})[baseline] = _baseline(grid.runs, baseline, task.stamp)
+            found.setdefault(grid.experiment.name, {})[baseline] = _baseline(grid, baseline, task)
     return found
 
 
@@ -55,81 +76,23 @@ def spread(by_seed: BySeed) -> dict[str, dict[str, Any]]:
     return found
 
 
-def table(experiment: Experiment, arms: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """A row an arm, a column a metric that the experiment shows; the best mean of a column is bold."""
-    measured = {metric for own in arms.values() for metric in own}
-    columns = [name for name in (*experiment.shown, *COSTS) if name in measured]
-    best = {
-        name: max(own[name]["mean"] for own in arms.values() if name in own)
-        for name in columns
-        if name not in COSTS and is_percent(name)
-    }
-    rows = [["arm", *columns], ["---", *("---:" for _ in columns)]]
-    for arm, own in arms.items():
-        rows.append([arm, *(_cell(own.get(name), name, best.get(name)) for name in columns)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def report(grids: Sequence[Grid], found: Evidence, command: str, machine: str) -> str:
-    """The tables of all experiments as one Markdown text."""
-    lines = [
-        "# The evidence",
-        "",
-        f"`{command}` on {machine}. Means and standard deviations over seeds; in percent.",
-        "",
-    ]
-    for grid in grids:
-        experiment = grid.experiment
-        for name in (experiment.name, f"{experiment.name}, {SECONDS}"):
-            if name not in found:
-                continue
-            seeds = {len(metric["seeds"]) for own in found[name].values() for metric in own.values()}
-            told = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
-            lines += [f"## {name}", "", f"{experiment.about} {told}.".strip(), "", table(experiment, found[name]), ""]
-        if chosen := _chosen(grid):
-            lines += [f"Chosen on the valid split of {experiment.name}: {chosen}.", ""]
-    return "\n".join(lines)
-
-
-def joined(path: Path, found: Evidence, experiments: Sequence[str]) -> Evidence:
-    """With what the file holds of other experiments."""
-    before: Evidence = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {name: own for name, own in before.items() if name.partition(",")[0] not in experiments} | found
-
-
 def _figures(run: Path) -> dict[str, float]:
     metrics: dict[str, float] = dict(Run(run).results["metrics"])
     last = Run(run).metrics().rows[-1]
-    return metrics | {
-        "steps": last["step"],
-        "seconds": last["seconds"],
-        "seconds_a_step": last["seconds"] / last["step"],
+    return metrics | {"steps": last["step"], "seconds": cost(last), "seconds_a_step": cost(last) / last["step"]}
+
+
+def _baseline(grid: Grid, name: str, task: Task) -> dict[str, dict[str, Any]]:
+    """Its seconds are those of the whole command, a seed, where it does not say what training took."""
+    told = _read(grid.runs / "baselines" / f"{name}.json")
+    seeds, stamp = told["settings"].get("seeds", [0]), _read(task.stamp)
+    whole = stamp["cpu_seconds"] if grid.machine.device == "cpu" else stamp["seconds"]
+    metrics = {"seconds": whole / len(seeds), **told["metrics"]}
+    return {
+        metric: {"mean": value, "std": told["spread"].get(metric), "seeds": seeds} for metric, value in metrics.items()
     }
 
 
-def _baseline(runs: Path, name: str, stamp: Path) -> dict[str, dict[str, Any]]:
-    told = json.loads((runs / "baselines" / f"{name}.json").read_text(encoding="utf-8"))
-    seeds = told["settings"].get("seeds", [0])
-    found = {
-        metric: {"mean": value, "std": told["spread"].get(metric), "seeds": seeds}
-        for metric, value in told["metrics"].items()
-    }
-    seconds = json.loads(stamp.read_text(encoding="utf-8"))["seconds"] / len(seeds)
-    return found | {"seconds": {"mean": seconds, "std": None, "seeds": seeds}}
-
-
-def _chosen(grid: Grid) -> str:
-    told = []
-    for arm in grid.arms:
-        if arm.choices and (choice := grid.choice(arm)) is not None:
-            told.append(f"{arm.name} " + " ".join(f"{name}={value}" for name, value in choice.items()))
-    return "; ".join(told)
-
-
-def _cell(told: Mapping[str, Any] | None, name: str, best: float | None) -> str:
-    if told is None:
-        return ""
-    digits = 3 if name == "seconds_a_step" else 0 if name in COSTS else 1
-    mean, std = f"{told['mean']:,.{digits}f}", told["std"]
-    mean = f"**{mean}**" if told["mean"] == best else mean
-    return mean if std is None or name == "steps" else f"{mean} ± {std:.{digits}f}"
+def _read(path: Path) -> dict[str, Any]:
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return dict(found)

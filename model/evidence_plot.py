@@ -1,39 +1,91 @@
-"""The evidence as a plot: a panel a metric, a bar an arm, a line from one deviation below the mean to one above."""
+"""The evidence as a plot: a row an experiment, a panel a metric, a line an arm.
+
+A point is the mean, the line through it reaches one deviation to both sides, small points are the seeds, and what
+guessing gives is dashed. Arms that only leave something out of another are in the tables alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from model.experiment import Experiment
+from model.evidence import Evidence
+
+#: What an arm may be, and its colour.
+KINDS = {"a CLIP": "#d9822b", "a Knowledge-CLIP": "#2f6fde", "a baseline": "#7d8590"}
+INK, GRID = "#222222", "#dddddd"
+
+#: Where pages are dark.
+DARK = (
+    f"<style>@media(prefers-color-scheme:dark){{[fill='{INK}']{{fill:#e6edf3}}[stroke='{GRID}']{{stroke:#3d444d}}"
+    f"[stroke='{INK}']{{stroke:#e6edf3}}}}</style>"
+)
+
+WIDTH, LINE = 150, 17
 
 
-def plot(experiment: Experiment, arms: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: int = 3) -> alt.Chart:
-    """What the experiment shows of its arms."""
-    rows = [
-        {
-            "arm": arm,
-            "metric": metric,
-            "mean": own[metric]["mean"],
-            "low": own[metric]["mean"] - (own[metric]["std"] or 0.0),
-            "high": own[metric]["mean"] + (own[metric]["std"] or 0.0),
-        }
-        for metric in experiment.shown
-        for arm, own in arms.items()
-        if metric in own
+def save(evidence: Evidence, runs: Mapping[str, Any], path: Path) -> None:
+    """All experiments that say what is plotted, as an SVG. Needs vl-convert-python."""
+    rows = [row(name, own, evidence[name]) for name, own in runs.items() if own["plotted"]]
+    if not rows:
+        return
+    chart = alt.vconcat(*rows, spacing=26, background="transparent").configure_view(stroke=GRID)
+    chart = chart.configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, domainColor=GRID, tickColor=GRID)
+    chart = chart.configure_title(color=INK).configure_legend(labelColor=INK, titleColor=INK)
+    chart.save(str(path))
+    drawn = path.read_text(encoding="utf-8")
+    begins = drawn.index(">", drawn.index("<svg")) + 1
+    path.write_text(drawn[:begins] + DARK + drawn[begins:], encoding="utf-8")
+
+
+def row(name: str, own: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> Any:
+    """The panels of an experiment, side by side; the first has the names of the arms."""
+    shown = [arm for arm in arms if not own["arms"].get(arm, {}).get("tuned_like")]
+    panels = [
+        panel(points(metric, own, {arm: arms[arm] for arm in shown}), shown, words, own["chance"].get(metric), not k)
+        for k, (metric, words) in enumerate(own["plotted"].items())
     ]
-    chart: Any = alt.Chart(pd.DataFrame(rows), width=220, height=18 * len(arms))
-    y = alt.Y("arm:N", sort=list(arms), title=None, axis=alt.Axis(labelLimit=300))
-    bars = chart.mark_bar().encode(x=alt.X("mean:Q", title=None), y=y, color=alt.Color("arm:N", legend=None))
-    spread = chart.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", y=y)
-    panel = alt.Facet("metric:N", sort=list(experiment.shown), title=experiment.name)
-    return (bars + spread).facet(panel, columns=columns)
+    title = alt.Title(name, anchor="start", fontSize=13)
+    return alt.hconcat(*panels, spacing=12, title=title).resolve_scale(y="shared", color="shared")
 
 
-def save(charts: Sequence[alt.Chart], path: Path) -> None:
-    """All charts below one another, as an SVG. Needs vl-convert-python."""
-    alt.vconcat(*charts).resolve_scale(color="independent").save(str(path))
+def points(metric: str, own: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """A row an arm for its mean, and one a seed."""
+    found: list[dict[str, Any]] = []
+    for arm, figures in arms.items():
+        if metric not in figures:
+            continue
+        told = own["arms"].get(arm)
+        kind = "a baseline" if told is None else "a Knowledge-CLIP" if told["knowledge"] else "a CLIP"
+        mean, std = figures[metric]["mean"], figures[metric]["std"] or 0.0
+        found.append({"arm": arm, "kind": kind, "mean": mean, "low": mean - std, "high": mean + std, "seed": None})
+        for value in (told or {}).get("by_seed", {}).get(metric, {}).values():
+            found.append({"arm": arm, "kind": kind, "mean": None, "low": None, "high": None, "seed": value})
+    return pd.DataFrame(found, columns=["arm", "kind", "mean", "low", "high", "seed"])
+
+
+def panel(data: pd.DataFrame, arms: list[str], words: str, chance: float | None, named: bool) -> Any:
+    axis = alt.Axis(labelLimit=220, labels=named, ticks=False, domain=False, grid=True)
+    y = alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None, axis=axis)
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=[*KINDS], range=[*KINDS.values()]),
+        legend=alt.Legend(title=None, orient="bottom", direction="horizontal"),
+    )
+    scale = alt.Scale(zero=False, nice=True)
+    chart: Any = alt.Chart(data, width=WIDTH, height=LINE * len(arms), title=alt.Title(words, fontSize=11))
+    layers = [
+        chart.mark_rule(strokeWidth=2).encode(
+            x=alt.X("low:Q", title=None, scale=scale), x2="high:Q", y=y, color=colour
+        ),
+        chart.mark_point(filled=True, size=14, opacity=0.45).encode(x=alt.X("seed:Q", title=None), y=y, color=colour),
+        chart.mark_point(filled=True, size=55, opacity=1).encode(x=alt.X("mean:Q", title=None), y=y, color=colour),
+    ]
+    if chance is not None:
+        guessed = alt.Chart(pd.DataFrame({"chance": [chance]})).mark_rule(strokeDash=[4, 3], color=INK)
+        layers.insert(0, guessed.encode(x=alt.X("chance:Q", title=None)))
+    return alt.layer(*layers)

@@ -138,6 +138,11 @@ class Grid:
         figures = [self._tuned(each) for each in tried]
         return self.experiment.arms[arm.tuner].choices[figures.index(max(figures))]
 
+    def tuning(self, arm: Arm) -> list[tuple[Settings, float]]:
+        """What was tried for an arm by now, and the figure by which it is chosen. Raises NoChoice."""
+        tried = zip(arm.choices, self.tried(arm), strict=True)
+        return [(choice, self._tuned(each)) for choice, each in tried if each.measure.done]
+
     def trained(self, stage: str) -> list[Trained]:
         """The runs of a stage, as far as they are decided."""
         found = []

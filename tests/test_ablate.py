@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from kgstore.command import run_command
 from model import ablate
 from model.config import BadConfig
 from model.evidence import spread
+from model.evidence_plot import save
+from model.evidence_table import report
 from model.experiment import SHIPPED, experiments, read_experiment
 from model.grid import STEPS, Grid, Machine, Task
 from model.grid_runner import run_tasks
@@ -33,6 +36,7 @@ batch_size = 8
 [measure]
 parts = ["retrieval"]
 shown = ["retrieval/towers/image_retrieval_r@1"]
+plotted = {"retrieval/towers/image_retrieval_r@1" = "image retrieval"}
 [arms.clip]
 objective = "clip"
 [arms.full]
@@ -139,6 +143,41 @@ def test_means_and_deviations_are_over_the_seeds_that_have_a_figure() -> None:
     assert found["c"] == {"mean": 4.0, "std": None, "seeds": [0]}
 
 
+def test_the_report_tells_what_guessing_gives_and_whether_a_baseline_counts(tmp_path: Path) -> None:
+    def figures(mrr: float, seeds: int) -> dict[str, dict[str, Any]]:
+        return {"links/mrr": {"mean": mrr, "std": 0.5 if seeds > 1 else None, "seeds": [*range(seeds)]}}
+
+    evidence = {"links": {"ours": figures(31.0, 3), "less": figures(12.0, 1), "rotate": figures(30.0, 3)}}
+    arm: dict[str, Any] = {
+        "towers": "drawn",
+        "parameters": 5,
+        "steps": 3,
+        "batch_size": 2,
+        "tuned_like": "",
+        "knowledge": True,
+    }
+    tried = [{"choice": {"kd": 0.0}, "figure": 20.0}, {"choice": {"kd": 1.0}, "figure": 30.0}]
+    arm |= {"tried": tried, "chosen": {"kd": 1.0}, "by_seed": {"links/mrr": {"0": 30.5, "1": 31.5}}}
+    own: dict[str, Any] = {"about": "Links.", "shown": ["links/mrr"], "plotted": {"links/mrr": "MRR"}}
+    own |= {"chance": {"links/mrr": 0.1}}
+    own |= {"entities": 9, "pictures": 0, "triples": {"train": 8}, "start": {}, "seconds": 100, "budget": 200}
+    own |= {"clock": "processor", "machine": "2 cores", "device": "cpu", "date": "", "command": "", "tuned_by": ["x"]}
+    own |= {"published": {"rotate": {"links/mrr": 33.0, "source": "a paper"}}, "arms": {"ours": arm, "less": arm}}
+    text = report(evidence, {"links": own})
+    for line in (
+        "| ours | **31.0** ± 0.5 |",
+        "| less (1 seed) | 12.0 |",
+        "| rotate, published | 33.0 |",
+        "| chance | 0.1 |",
+        "rotate: 30.0 here, 33.0 published (a paper): the published figure is the bar.",
+        "| ours | drawn | 5 | 3 | 2 | kd=0.0: 20.0; **kd=1.0: 30.0** |",
+    ):
+        assert line in text.splitlines()
+    assert "took 100 s of 200" in text
+    save(evidence, {"links": own}, tmp_path / "evidence.svg")
+    assert "prefers-color-scheme:dark" in (tmp_path / "evidence.svg").read_text()
+
+
 def test_a_grid_trains_measures_and_tells(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     written(tmp_path, TINY)
     call = ["--out", str(tmp_path / "out"), "--experiments", str(tmp_path), "--results", str(tmp_path / "results")]
@@ -153,12 +192,19 @@ def test_a_grid_trains_measures_and_tells(tmp_path: Path, capfd: pytest.CaptureF
     assert figures["retrieval/towers/image_retrieval_r@1"]["seeds"] == [0]
     assert figures["steps"]["mean"] == 2
     assert "| full |" in capfd.readouterr().out
-    assert (tmp_path / "results/evidence.svg").read_text().startswith("<svg")
+    assert "image retrieval" in (tmp_path / "results/evidence.svg").read_text()
+    rests_on = json.loads((tmp_path / "results/evidence-runs.json").read_text())["tiny"]
+    assert rests_on["pictures"] >= 128
+    assert rests_on["clock"] == "processor"
+    assert rests_on["seconds"] > figures["seconds"]["mean"] > 0
+    assert rests_on["arms"]["full"]["steps"] == 2
     [run] = (tmp_path / "out/tiny").glob("*/runs/full-s0-*")
     begun = Run(run).config
     assert "start-s0-" in begun["init"]
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/tiny").glob("*/done/*")}
     assert run_command(lambda: ablate.main(call)) == 0
+    assert run_command(lambda: ablate.main([*call[:-1], "clip", "--tables"])) == 0
+    assert json.loads((tmp_path / "results/evidence.json").read_text()) == evidence
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out/tiny").glob("*/done/*")} == stamps
 
 
