@@ -1,0 +1,80 @@
+"""Arms that are compared see the same: in every step the same pictures beside the same captions."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from ingest.load import load
+from ingest.world import draw_world, read_world
+from ingest.world_truth import Settings
+from kgstore import open_store
+from kgstore.projecting import project
+from kgstore.projection import Projection
+from kgstore.recipes import load_recipe, parse_parameters
+from model.config import TrainConfig
+from model.experiment import SHIPPED, Arm, read_experiment
+from model.run_sampler import sampler_of
+from model.tokens import Tokenizer
+from model.views import Views
+
+EXPERIMENT = read_experiment(SHIPPED / "world-names.toml")
+
+Recipe = tuple[str, tuple[str, ...]]
+
+
+@pytest.fixture(scope="module")
+def projections(tmp_path_factory: pytest.TempPathFactory) -> dict[Recipe, Projection]:
+    """What the arms learn from, by recipe, of a small world."""
+    folder = tmp_path_factory.mktemp("fair")
+    draw_world(folder / "world", Settings(pictures=160, scenes=8), progress=False)
+    with open_store(folder / "graph.db") as store:
+        load(store, read_world(folder / "world"), progress=False)
+        recipes = dict.fromkeys((arm.recipe, arm.parameters) for arm in EXPERIMENT.arms.values())
+        return {
+            (name, parameters): project(store, load_recipe(name, parse_parameters([*parameters])), folder / str(k))
+            for k, (name, parameters) in enumerate(recipes)
+        }
+
+
+def pairs_of(arm: Arm, projection: Projection, seed: int, step: int) -> list[tuple[bytes, tuple[int, ...]]]:
+    """Pixels and tokens of what CLIP's loss compares in a step."""
+    known = {field.name for field in fields(TrainConfig)}
+    settings = {name: value for name, value in arm.settings.items() if name in known}
+    config = TrainConfig(**{**settings, "fanout": tuple(settings["fanout"]), "seed": seed})
+    views = Views(
+        projection,
+        Tokenizer.of(),
+        side=32,
+        context=32,
+        cache=projection.directory.parent,
+        picture_share=config.picture_share,
+        swaps="swap" in config.weights,
+        seed=seed,
+    )
+    batch = views.batch(sampler_of(projection, config).sample(step))
+    pictures, captions = batch.row[batch.head[batch.pairs]], batch.row[batch.tail[batch.pairs]]
+    words = [tuple(row[:length].tolist()) for row, length in zip(batch.tokens, batch.lengths.tolist(), strict=True)]
+    return sorted(
+        (batch.pixels[picture].numpy().tobytes(), words[caption])
+        for picture, caption in torch.stack([pictures, captions], dim=1).tolist()
+    )
+
+
+@pytest.mark.parametrize(("seed", "step"), [(0, 0), (2, 5)])
+def test_all_arms_of_a_seed_see_the_same_pictures_with_the_same_captions_in_a_step(
+    projections: dict[Recipe, Projection], seed: int, step: int
+) -> None:
+    seen = {
+        name: pairs_of(arm, projections[arm.recipe, arm.parameters], seed, step)
+        for name, arm in EXPERIMENT.arms.items()
+    }
+    wanted = seen["clip"]
+    assert len(dict(wanted)) == EXPERIMENT.arms["clip"].settings["batch_size"]
+    for name, pairs in seen.items():
+        assert [pixels for pixels, _ in pairs] == [pixels for pixels, _ in wanted], name
+        if EXPERIMENT.arms[name].recipe == "all":  # another graph numbers its entities anew, and draws other wordings
+            assert pairs == wanted, name
+    assert pairs_of(EXPERIMENT.arms["clip"], projections["all", ()], seed, step + 1) != wanted
