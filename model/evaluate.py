@@ -5,6 +5,8 @@
 retrieval        pictures and captions (IMAGE_OF a caption or phrase): R@1/5/10 both ways, by the towers and the fusion
 zero_shot        classes of pictures by their names in sentences (--templates): top 1 and 5, by the towers, by the
                  fusion, and asked by the relation that gives the classes (--classes)
+taxonomy         classes without a training picture by their names, pictures by hypernym and by gloss; by the towers, by
+                 the fusion, and asked "is a" and "means": top 1, mAP, what guessing gives (model/taxonomy.py)
 linear_probe     logistic regression on frozen picture features, for the same classes
 relations        the relation between the ends of each held-out triple: top 1 and 5, by relation, and their mean
 tails, heads     filtered ranking over all entities of the graph, realistic ties: MRR and Hits@1/3/10, by relation and
@@ -48,6 +50,7 @@ from model.measures import captioned, evaluate_heads, evaluate_relations, evalua
 from model.predict import Predictor, everything
 from model.results_table import COUNTS, is_percent, results_of, tables
 from model.scene_probes import evaluate_attribute_probe, evaluate_relation_probe
+from model.taxonomy import evaluate_taxonomy
 from model.templates import HELP, SEVEN, templates_of
 from model.track import Run, write_json
 from model.word_order import evaluate_word_order
@@ -73,6 +76,7 @@ PARTS: dict[str, Callable[[Predictor, Asked], Figures]] = {
     "zero_shot": lambda subject, asked: evaluate_zero_shot(
         subject, asked.split, asked.limit, asked.templates, asked.classes
     ),
+    "taxonomy": lambda subject, asked: evaluate_taxonomy(subject, asked.split, asked.limit, asked.classes),
     "linear_probe": lambda subject, asked: evaluate_linear_probe(subject, asked.split, asked.limit, asked.classes),
     "relations": lambda subject, asked: evaluate_relations(subject, asked.split, asked.limit),
     "tails": lambda subject, asked: evaluate_tails(subject, asked.split, asked.limit),
@@ -86,7 +90,7 @@ PARTS: dict[str, Callable[[Predictor, Asked], Figures]] = {
 
 #: Parts that ask about the split's pictures and captions alone: where no others are measured only these are embedded,
 #: for a graph may hold a hundred times as much. There are no examples then.
-OF_CAPTIONS = {"retrieval", "word_order"}
+OF_CAPTIONS = {"retrieval", "word_order", "names", "probe"}
 
 #: The mean of tails and heads, where both are known.
 LINKS = "links"

@@ -9,7 +9,19 @@ from model.held_out import Figures
 
 #: Last words of figures that are no percents: counts, and what stands beside them.
 COUNTS = frozenset(
-    {"pictures", "captions", "triples", "entities", "scenes", "classes", "distinct_names", "pairs", "train_pictures"}
+    {
+        "pictures",
+        "captions",
+        "triples",
+        "entities",
+        "scenes",
+        "classes",
+        "distinct_names",
+        "pairs",
+        "train_pictures",
+        "hypernyms",
+        "glosses",
+    }
 )
 NO_PERCENTS = COUNTS | {"mean_rank", "penalty"}
 

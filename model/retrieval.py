@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 RECALL_AT = (1, 5, 10)
 
@@ -66,9 +66,22 @@ def average_precision(
     for query in np.unique(true_query):
         wanted = np.unique(true_candidate[true_query == query])
         scores = similarity[query, wanted]
-        above = (similarity[query][None, :] > scores[:, None]).sum(axis=1)
-        level = (similarity[query][None, :] == scores[:, None]).sum(axis=1)
-        true_above = (scores[None, :] > scores[:, None]).sum(axis=1)
-        true_level = (scores[None, :] == scores[:, None]).sum(axis=1)
-        values.append(float(np.mean((true_above + (true_level + 1) / 2) / (above + (level + 1) / 2))))
+        values.append(float(np.mean(_place(scores, scores) / _place(scores, similarity[query]))))
     return float(np.mean(values)) if values else float("nan")
+
+
+def chance_precision(truth: Bool[np.ndarray, "query candidate"]) -> float:
+    """What `average_precision` of random scores is, on average.
+
+    The candidate at place k, if it is true, has (R - 1) (k - 1) / (N - 1) other true ones above it, of R among N.
+    """
+    places = 1 / np.arange(1, truth.shape[1] + 1)
+    others = (truth.sum(axis=1) - 1) / max(truth.shape[1] - 1, 1)
+    return float(np.mean(places.mean() + others * (1 - places.mean())))
+
+
+def _place(scores: Float[np.ndarray, " k"], among: Float[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
+    """The place of each score among these, of which it is one, from 1; those that are level share their mean place."""
+    ordered = np.sort(among)
+    below, not_above = np.searchsorted(ordered, scores, "left"), np.searchsorted(ordered, scores, "right")
+    return len(ordered) - not_above + (not_above - below + 1) / 2
