@@ -1,7 +1,7 @@
 """The evidence as a plot: a row an experiment, a panel a metric, a line an arm.
 
-A point is the mean, the line through it reaches one deviation to both sides, small points are the seeds, and what
-guessing gives is dashed. Arms that only leave something out of another are in the tables alone.
+A point is the mean, the line through it reaches one deviation to both sides, ticks are the seeds, and what guessing
+gives is dashed. Arms that only leave something out of another are in the tables alone.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def save(evidence: Evidence, runs: Mapping[str, Any], path: Path) -> None:
     rows = [row(name, own, evidence[name]) for name, own in runs.items() if own["plotted"]]
     if not rows:
         return
-    chart = alt.vconcat(*rows, spacing=26, background="transparent").configure_view(stroke=GRID)
-    chart = chart.configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, domainColor=GRID, tickColor=GRID)
-    chart = chart.configure_title(color=INK).configure_legend(labelColor=INK, titleColor=INK)
+    chart = alt.vconcat(*rows, spacing=26, background="transparent").configure_view(stroke=None)
+    chart = chart.configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, domainColor=GRID, gridWidth=0.7)
+    chart = chart.configure_title(color=INK).configure_legend(labelColor=INK, symbolOpacity=1)
     chart.save(str(path))
     drawn = path.read_text(encoding="utf-8")
     begins = drawn.index(">", drawn.index("<svg")) + 1
@@ -82,10 +82,12 @@ def panel(data: pd.DataFrame, arms: list[str], words: str, chance: float | None,
         chart.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", title=None, scale=scale), x2="high:Q", y=y, color=colour
         ),
-        chart.mark_point(filled=True, size=14, opacity=0.45).encode(x=alt.X("seed:Q", title=None), y=y, color=colour),
-        chart.mark_point(filled=True, size=55, opacity=1).encode(x=alt.X("mean:Q", title=None), y=y, color=colour),
+        chart.mark_tick(thickness=1.5, size=LINE - 6, opacity=0.7).encode(
+            x=alt.X("seed:Q", title=None), y=y, color=colour
+        ),
+        chart.mark_point(filled=True, size=50, opacity=1).encode(x=alt.X("mean:Q", title=None), y=y, color=colour),
     ]
     if chance is not None:
-        guessed = alt.Chart(pd.DataFrame({"chance": [chance]})).mark_rule(strokeDash=[4, 3], color=INK)
+        guessed = alt.Chart(pd.DataFrame({"chance": [chance]})).mark_rule(strokeDash=[3, 3], color=INK)
         layers.insert(0, guessed.encode(x=alt.X("chance:Q", title=None)))
     return alt.layer(*layers)
