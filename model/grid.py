@@ -92,15 +92,18 @@ class Grid:
         return list(named.values())
 
     def _tasks(self) -> Iterator[Task]:
+        """A seed of all arms after the other, so that a grid whose time is up has compared what it has compared."""
+        trained = self.trained(STEPS)
+        tuned = [each for arm in self.arms for each in self.tried(self.experiment.arms[arm.tuner])]
         for seed in self.experiment.seeds:
-            if self.experiment.start and any(seed in self.seeds_of(arm) for arm in self.arms):
+            of_seed = [each for each in (*tuned, *trained) if each.seed == seed]
+            if self.experiment.start and (of_seed or any(seed in self.seeds_of(arm) for arm in self.arms)):
                 yield self.start(seed)
-        for arm in self.arms:
-            for tried in self.tried(self.experiment.arms[arm.tuner]):
-                yield from (tried.train, tried.measure)
-        for trained in (*self.trained(STEPS), *self.trained(SECONDS)):
-            yield from (trained.train, trained.measure)
+            for each in of_seed:
+                yield from (each.train, each.measure)
         yield from self.baselines()
+        for each in self.trained(SECONDS):
+            yield from (each.train, each.measure)
 
     def undecided(self) -> dict[str, int]:
         """Arms whose runs wait for tuning, and how many runs that will be."""
