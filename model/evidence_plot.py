@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -25,7 +26,8 @@ DARK = (
     f"[stroke='{INK}']{{stroke:#e6edf3}}}}</style>"
 )
 
-WIDTH, LINE = 150, 17
+#: Of a panel; how many letters of its title a line takes, and pixels an arm.
+WIDTH, LETTERS, LINE = 150, 24, 17
 
 
 def save(evidence: Evidence, runs: Mapping[str, Any], path: Path) -> None:
@@ -77,7 +79,9 @@ def panel(data: pd.DataFrame, arms: list[str], words: str, chance: float | None,
         legend=alt.Legend(title=None, orient="bottom", direction="horizontal"),
     )
     scale = alt.Scale(zero=False, nice=True)
-    chart: Any = alt.Chart(data, width=WIDTH, height=LINE * len(arms), title=alt.Title(words, fontSize=11))
+    chart: Any = alt.Chart(
+        data, width=WIDTH, height=LINE * len(arms), title=alt.Title(wrap(words, LETTERS), fontSize=11)
+    )
     layers = [
         chart.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", title=None, scale=scale), x2="high:Q", y=y, color=colour
