@@ -7,6 +7,7 @@ drawn anew in each epoch, and within an epoch no membership comes twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -195,10 +196,23 @@ def same_mentions(edges: TrainingEdges, pictures: Int64[np.ndarray, " k"]) -> Me
     return Memberships(*(np.concatenate(columns) for columns in zip(pairs, alone, strict=True)))
 
 
+def same_hypernym(edges: TrainingEdges, pictures: Int64[np.ndarray, " k"]) -> Memberships:
+    """Pictures of different classes under one hypernym: the nearest one that stands above another of their classes too.
+
+    `pictures` are entity numbers, ascending. A class is a concept that a picture is IMAGE_OF.
+    """
+    edge = np.flatnonzero(edges.of_types([IMAGE_OF]) & (edges.projection.kinds[edges.tail] == _CONCEPT))
+    picture, inside = _places(pictures, edges.head[edge])
+    picture, class_ = picture[inside], _long(edges.tail[edge[inside]])
+    hypernyms = _nearest_shared(edges, np.unique(class_).tolist())
+    hypernym = np.array([hypernyms.get(each, -1) for each in class_.tolist()], np.int64)
+    return _kept(Memberships(picture, hypernym, class_), hypernym >= 0)
+
+
 Kind = Callable[[TrainingEdges, Int64[np.ndarray, " k"]], Memberships]
 
 #: Kinds of groups of pictures with their captions.
-OF_PICTURES: Mapping[str, Kind] = {"pictures": same_pair, "mentions": same_mentions}
+OF_PICTURES: Mapping[str, Kind] = {"pictures": same_pair, "mentions": same_mentions, "classes": same_hypernym}
 
 #: Kinds of groups of other triples.
 OF_TRIPLES: Mapping[str, Kind] = {"head": same_head, "relation": same_relation, "siblings": siblings}
@@ -264,6 +278,24 @@ def _named(edges: TrainingEdges, pictures: np.ndarray) -> tuple[np.ndarray, np.n
     enough = np.minimum(2, np.bincount(place[inside], minlength=len(pictures)))
     kept = often >= enough[shown[:, 0]]
     return shown[kept, 0], shown[kept, 1]
+
+
+def _nearest_shared(edges: TrainingEdges, classes: list[int]) -> dict[int, int]:
+    """Of each class the nearest hypernym of another one too; of several as near the one above the fewest."""
+    parents: dict[int, list[int]] = {}
+    upwards = edges.of_types(CLASS_TYPES)
+    for head, tail in zip(edges.head[upwards].tolist(), edges.tail[upwards].tolist(), strict=True):
+        parents.setdefault(head, []).append(tail)
+    levels: dict[int, list[set[int]]] = {}
+    for class_ in classes:
+        reached, level, levels[class_] = {class_}, {class_}, []
+        while level := {up for each in level for up in parents.get(each, [])} - reached:
+            levels[class_].append(level)
+            reached |= level
+    below = Counter(each for own in levels.values() for level in own for each in level)
+    shared = {class_: [[n for n in level if below[n] > 1] for level in own] for class_, own in levels.items()}
+    nearest = {class_: next(filter(None, own), []) for class_, own in shared.items()}
+    return {class_: min(near, key=lambda n: (below[n], n)) for class_, near in nearest.items() if near}
 
 
 def _within(owner: Int64[np.ndarray, " k"]) -> tuple[np.ndarray, np.ndarray]:

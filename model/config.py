@@ -49,7 +49,7 @@ TOWERS: dict[str, TowerShape] = {
 
 
 #: The kinds of groups that a batch is composed of: of pictures with their captions, and of other triples.
-GROUPS = (("pictures", "mentions"), ("head", "relation", "siblings"))
+GROUPS = (("pictures", "mentions", "classes"), ("head", "relation", "siblings"))
 
 
 #: What a step's row of metrics holds of the losses: their weighted sum, and its terms.
@@ -198,8 +198,9 @@ class TrainConfig:
         metadata={
             "help": "how much of a part comes in groups that the graph says are easily confused, by kind of group. Of "
             "the part of IMAGE_OF: pictures (two things of the same looks in another relation), mentions (captions "
-            "that name the same two things, by ingest link --mentions); of the others: head, relation (triples that "
-            "share it), siblings (heads of one class); such as pictures=0.8 [D]",
+            "that name the same two things, by ingest link --mentions), classes (different classes under one "
+            "hypernym); of the others: head, relation (triples that share it), siblings (heads of one class); such as "
+            "pictures=0.8 [D]",
             "choices": (),
         },
     )

@@ -18,7 +18,11 @@ from model.training_edges import BadSampling, TrainingEdges
 IMAGE_OF = "IMAGE_OF"
 
 #: What kinds of groups of pictures are made of.
-NEEDED = {"pictures": "scene graphs", "mentions": "captions that mention concepts (python -m ingest link --mentions)"}
+NEEDED = {
+    "pictures": "scene graphs",
+    "mentions": "captions that mention concepts (python -m ingest link --mentions)",
+    "classes": "pictures that are IMAGE_OF concepts with hypernyms (python -m ingest wordnet-images)",
+}
 
 
 class Drawn(NamedTuple):

@@ -158,6 +158,27 @@ def test_pictures_stand_beside_those_whose_captions_name_the_same_two_things(tmp
     assert len(set(sampler.sample(0).head.tolist())) == 7
 
 
+def test_pictures_stand_beside_those_of_other_classes_under_the_nearest_hypernym(tmp_path: Path) -> None:
+    """A pug is a dog and a carnivore, as a collie and a cat are; a cup is nothing that another one is too."""
+    is_a = {"pug": "dog", "collie": "dog", "dog": "carnivore", "cat": "carnivore", "lynx": "carnivore", "cup": "ware"}
+    pictured = {"pug": 2, "collie": 1, "cat": 1, "lynx": 1, "cup": 2}
+    entities = [Entity(f"m:{name}", "concept", name) for name in {*is_a, *is_a.values()}]
+    triples = [Triple(f"m:{low}", "IS_A", f"m:{high}") for low, high in is_a.items()]
+    for name, count in pictured.items():
+        for number in range(count):
+            entities.append(Entity(f"m:{name}/{number}", "image", images=(f"m/{name}{number}.png",)))
+            triples.append(Triple(f"m:{name}/{number}", "IMAGE_OF", f"m:{name}"))
+    with open_store(tmp_path / "graph") as store:
+        store.write(entities, triples)
+        projection = project(store, load_recipe("all"), tmp_path / "projection")
+    pictures = np.flatnonzero(np.char.find(projection.entity_ids(np.arange(projection.entity_count)), "/") > 0)
+    arrays = groups_of(OF_PICTURES["classes"](TrainingEdges(projection), pictures), 3)
+    names = np.array([id_[2:-2] for id_ in projection.entity_ids(pictures)])
+    grouping = Grouping(arrays)
+    groups = [names[grouping.members(np.array([group]), (0, 0))[0]] for group in range(len(grouping))]
+    assert sorted(" ".join(sorted(group)) for group in groups) == ["cat lynx", "collie pug pug"]
+
+
 @pytest.mark.parametrize("kind", ["head", "relation", "siblings"])
 def test_triples_stand_beside_triples_that_share(scenes: Projection, kind: str) -> None:
     sampler = Sampler(scenes, batch_size=12, compose={kind: 0.5}, group_size=3, fanout=(), seed=2)
@@ -194,6 +215,7 @@ def test_a_composed_batch_is_a_function_of_seed_and_step(scenes: Projection) -> 
         ({"compose": {"weather": 0.5}}, "weather"),
         ({"compose": {"pictures": 0.5}}, "IMAGE_OF"),
         ({"compose": {"mentions": 0.5}, "shares": {"IMAGE_OF": 1.0}}, "ingest link --mentions"),
+        ({"compose": {"classes": 0.5}, "shares": {"IMAGE_OF": 1.0}}, "concepts with hypernyms"),
         ({"compose": {"head": 0.8, "relation": 0.4}}, "1 or less"),
         ({"compose": {"head": 0.5}, "group_size": 1}, "group_size"),
         ({"compose": {"siblings": 1.0}, "shares": {"IMAGE_OF": 1.0}}, "siblings"),
