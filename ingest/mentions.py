@@ -1,23 +1,26 @@
 """Which concepts captions name, told by their words: what joins pictures with captions to language graphs.
 
-A caption mentions a concept whose name (of a WordNet synset: one of whose lemmas) is one or two of its words, as they
-are or in the singular. Sources name the same thing each in their own way, so a word may mean a concept of each; of the
-concepts of one source and kind (vg:name/.., vg:attribute/.., wn:..) that share a name none is meant: it would be a
-guess. Words that every caption has (articles, pronouns, prepositions, auxiliaries) mention nothing.
+A caption mentions a concept whose name is one or two of its words, as they are or in the singular. Sources name the
+same thing each in their own way, so a word may mean a concept of each; of the concepts of one source and kind
+(vg:name/.., vg:attribute/..) that share a name none is meant: it would be a guess. So would be WordNet's synsets, whose
+senses a word alone does not tell (a man who is lying): SAME_AS leads to them. Words that every caption has (articles,
+pronouns, prepositions, auxiliaries) mention nothing.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from kgstore.store import GraphStore
-from kgstore.values import SPLITS, Relation, Source, Triple, TripleKey
+from kgstore.store import TRIPLE_COLUMNS, GraphStore
+from kgstore.values import Relation, Source, TripleKey
 
 MENTIONS, MENTIONED_IN = Relation("MENTIONS", "mentions"), Relation("MENTIONED_IN", "mentioned in")
 
@@ -55,14 +58,9 @@ UNWIND c.texts AS text
 RETURN c.id AS id, lower(text) AS text, c.split AS split
 """
 NAMES = """
-MATCH (e:Entity) WHERE e.kind = 'concept' AND size(e.name) <= 40
+MATCH (e:Entity)
+WHERE e.kind = 'concept' AND size(e.name) <= 40 AND NOT e.id STARTS WITH 'wn:' AND NOT e.id STARTS WITH 'oewn:'
 RETURN e.id AS id, lower(e.name) AS name, e.split AS split
-"""
-LEMMAS = """
-MATCH (e:Entity) WHERE e.kind = 'concept' AND (e.id STARTS WITH 'wn:' OR e.id STARTS WITH 'oewn:')
-UNWIND e.texts AS text
-WITH e, text WHERE size(text) <= 40
-RETURN e.id AS id, lower(text) AS name, e.split AS split
 """
 THERE = """
 MATCH (h:Entity)-[r:MENTIONS|MENTIONED_IN]->(t:Entity)
@@ -78,7 +76,8 @@ CREATE TABLE there (head VARCHAR, type VARCHAR, tail VARCHAR, linked BOOLEAN);
 """
 
 #: `gram`: one or two words of a caption. `form`: what a concept may be called that they name, as they are first.
-#: `meant`: of a gram and a kind of concepts the first form that one is called by, and which are.
+#: `meant`: of a gram and a kind of concepts the first form that one is called by, and which are; where
+#: ids hold names (cn:/c/en/ball and, of the same name, cn:/c/en/ball_), that whose id is the name.
 RULE = r"""
 CREATE TABLE words AS
     SELECT id, split, list_filter(string_split_regex(regexp_replace(text, '''s\b', '', 'g'), '[^\p{L}]+'),
@@ -101,29 +100,39 @@ CREATE TABLE form AS
     UNION SELECT gram, left(gram, -2), 3 FROM distinct_gram WHERE last SIMILAR TO '.+(s|x|z|ch|sh|o)es'
     UNION SELECT gram, left(gram, -3) || 'y', 3 FROM distinct_gram WHERE last SIMILAR TO '.+[^aeiou]ies';
 CREATE TABLE concept AS
-    SELECT DISTINCT id, split, replace(name, '_', ' ') AS name, regexp_extract(id, '^.*[:/]') AS kind FROM name;
+    SELECT DISTINCT id, split, replace(name, '_', ' ') AS name, regexp_extract(id, '^.*[:/]') AS kind,
+           lower(id) = lower(kind) || replace(name, ' ', '_') AS plainly
+    FROM name;
 CREATE TABLE meant AS
     SELECT gram, kind, arg_min(ids, place) AS ids FROM (
-        SELECT gram, kind, place, list(DISTINCT id ORDER BY id) AS ids
+        SELECT gram, kind, place,
+               coalesce(list(DISTINCT id ORDER BY id) FILTER (plainly), list(DISTINCT id ORDER BY id)) AS ids
         FROM form JOIN concept ON concept.name = form.form GROUP BY ALL)
     GROUP BY gram, kind;
 CREATE TABLE mention AS
     SELECT DISTINCT gram.id AS caption, ids[1] AS concept, gram.split AS of_caption, concept.split AS of_concept
     FROM meant JOIN gram USING (gram) JOIN concept ON concept.id = ids[1] WHERE len(ids) = 1;
 CREATE TABLE wanted AS
-    SELECT caption AS head, 'MENTIONS' AS type, concept AS tail, of_caption, of_concept FROM mention
-    UNION ALL SELECT concept, 'MENTIONED_IN', caption, of_caption, of_concept FROM mention;
+    WITH told AS (SELECT *, [of_caption, of_concept] AS splits FROM mention)
+    SELECT head, type, tail, CASE WHEN 'test' IN splits THEN 'test' WHEN 'valid' IN splits THEN 'valid' ELSE 'train' END
+        AS split
+    FROM (SELECT caption AS head, 'MENTIONS' AS type, concept AS tail, splits FROM told
+          UNION ALL SELECT concept, 'MENTIONED_IN', caption, splits FROM told);
 """
-NEW = """
-SELECT * FROM wanted WHERE (head, type, tail) NOT IN (SELECT (head, type, tail) FROM there) ORDER BY head, type, tail
+NEW = "CREATE TABLE new AS SELECT * FROM wanted ANTI JOIN there USING (head, type, tail)"
+COLUMNS = """
+SELECT head, type, tail, '' AS words, 1.0::DOUBLE AS weight, [$source] AS sources, 'asserted' AS origin, split,
+       NULL::DOUBLE AS score, '' AS run, '' AS "when", '' AS decision, '' AS text, '' AS who
+FROM new ORDER BY type, head, tail
 """
 STALE = """
-SELECT head, type, tail FROM there WHERE linked AND (head, type, tail) NOT IN (SELECT (head, type, tail) FROM wanted)
+SELECT head, type, tail FROM (FROM there WHERE linked) ANTI JOIN wanted USING (head, type, tail)
 ORDER BY head, type, tail
 """
 COUNTS = """
 SELECT (SELECT count(DISTINCT id) FROM caption), (SELECT count(DISTINCT caption) FROM mention),
-       (SELECT count(DISTINCT concept) FROM mention), (SELECT count(*) FROM mention)
+       (SELECT count(DISTINCT concept) FROM mention), (SELECT count(*) FROM mention),
+       (SELECT count(*) FROM new WHERE type = 'MENTIONS')
 """
 AMBIGUOUS = """
 SELECT gram, any_value(ids), count(*) AS often FROM meant JOIN gram USING (gram) WHERE len(ids) > 1
@@ -167,14 +176,14 @@ def mention(store: GraphStore, source: Source, *, prune: bool = False, dry_run: 
     ):
         _read(store, database, source.name)
         database.execute(RULE)
-        captions, mentioning, concepts, mentions = database.execute(COUNTS).fetchall()[0]
-        found = Mentioned(captions, mentioning, concepts, mentions)
+        database.execute(NEW)
+        found = Mentioned(*database.execute(COUNTS).fetchall()[0])
         found.ambiguous = {words: ids for words, ids, _ in database.execute(AMBIGUOUS).fetchall()}
-        new = database.cursor().execute(NEW)
-        while rows := new.fetchmany(BATCH):
-            found.new += sum(type_ == MENTIONS.type for _, type_, *_ in rows)
-            if not dry_run:
-                store.write(triples=[_triple(row, source.name) for row in rows], relations=[MENTIONS, MENTIONED_IN])
+        if found.new and not dry_run:
+            rows = database.sql(COLUMNS, params={"source": source.name}).to_arrow_reader(BATCH)
+            batches = (batch.cast(TRIPLE_COLUMNS) for batch in rows)
+            while some := list(islice(batches, (store.transaction_rows or sys.maxsize) // BATCH)):
+                store.write_columns((), some, [MENTIONS, MENTIONED_IN])
         stale = [TripleKey(*row) for row in database.execute(STALE).fetchall()]
         found.stale = sum(key.type == MENTIONS.type for key in stale)
         if prune and not dry_run:
@@ -189,8 +198,7 @@ def _read(store: GraphStore, database: duckdb.DuckDBPyConnection, source: str) -
     database.execute(TABLES)
     database.executemany("INSERT INTO function_word VALUES (?)", [[word] for word in FUNCTION_WORDS.split()])
     database.executemany("INSERT INTO plural VALUES (?, ?)", PLURALS)
-    queries: list[tuple[str, str, dict[str, object]]] = [("caption", CAPTIONS, {})]
-    queries += [("name", NAMES, {}), ("name", LEMMAS, {})]
+    queries: list[tuple[str, str, dict[str, object]]] = [("caption", CAPTIONS, {}), ("name", NAMES, {})]
     if {MENTIONS.type, MENTIONED_IN.type} <= {relation.type for relation in store.relations()}:
         queries.append(("there", THERE, {"source": source}))
     for table, cypher, parameters in queries:
@@ -199,8 +207,3 @@ def _read(store: GraphStore, database: duckdb.DuckDBPyConnection, source: str) -
             database.register("rows", rows)
             database.execute(f"INSERT INTO {table} SELECT {', '.join(rows.column_names)} FROM rows")
             database.unregister("rows")
-
-
-def _triple(row: tuple[str, str, str, str, str], source: str) -> Triple:
-    head, type_, tail, *splits = row
-    return Triple(head, type_, tail, sources=(source,), split=max(*splits, key=SPLITS.index))
