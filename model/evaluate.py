@@ -50,7 +50,7 @@ from model.measures import captioned, evaluate_heads, evaluate_relations, evalua
 from model.predict import Predictor, everything
 from model.results_table import COUNTS, is_percent, results_of, tables
 from model.scene_probes import evaluate_attribute_probe, evaluate_relation_probe
-from model.taxonomy import evaluate_taxonomy
+from model.taxonomy import class_pairs, evaluate_taxonomy
 from model.templates import HELP, SEVEN, templates_of
 from model.track import Run, write_json
 from model.word_order import evaluate_word_order
@@ -92,6 +92,9 @@ PARTS: dict[str, Callable[[Predictor, Asked], Figures]] = {
 #: for a graph may hold a hundred times as much. There are no examples then.
 OF_CAPTIONS = {"retrieval", "word_order", "names", "probe"}
 
+#: ... and one that asks about the split's pictures with classes alone.
+OF_CLASSES = {"taxonomy"}
+
 #: The mean of tails and heads, where both are known.
 LINKS = "links"
 
@@ -118,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     run, device = Run(args.run), usable_device(args.device)
     projection = whole_graph(args, run.directory.parent)
-    only = ends_of_captions(projection, args.split) if set(args.only) <= OF_CAPTIONS else None
+    only = asked_about(projection, args.only, asked)
     subject = Predictor(
         run.directory, projection, checkpoint=args.checkpoint, device=device, images=args.images, only=only
     )
@@ -133,6 +136,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part, sentence in sentences.items():
         print(f"{part}: {sentence}", file=sys.stderr)
     return 0
+
+
+def asked_about(projection: Projection, parts: Collection[str], asked: Asked) -> list[int] | None:
+    """The numbers of what these parts ask about, ascending; None for the whole graph."""
+    if not set(parts) <= OF_CAPTIONS | OF_CLASSES:
+        return None
+    found = set(ends_of_captions(projection, asked.split)) if OF_CAPTIONS & set(parts) else set()
+    for type_ in asked.classes if OF_CLASSES & set(parts) else ():
+        found |= set(class_pairs(projection, type_, asked.split)[0].tolist())
+    return sorted(found)
 
 
 def ends_of_captions(projection: Projection, split: str) -> list[int]:
@@ -206,7 +219,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal():
         raise WrongCall(f"--limit takes how many, 0 for all, not {text!r}.")
     return int(text)
 

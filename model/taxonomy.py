@@ -14,14 +14,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from kgstore.projection import Projection
-from kgstore.values import SPLITS, relation_text
-from model.classes import CLASS_RELATIONS, Classed, classed_pictures
+from kgstore.values import KINDS, SPLITS, relation_text
+from model.classes import CLASS_RELATIONS, CLASSES, PICTURES
 from model.composed import CLASS_TYPES
 from model.embeddings import unit
 from model.held_out import Figures, NothingToMeasure, drawn, relation_numbers
 from model.predict import Predictor
 from model.retrieval import average_precision, best_true_ranks, chance_precision
-from model.spaces import Space, asked_by, spaces
+from model.spaces import Space, asked_by, first_pictures, spaces
 
 GLOSSES = ("HAS_GLOSS",)
 
@@ -42,7 +42,7 @@ class Explained:
     `unseen` are the classes without a training picture.
     """
 
-    rows: Int64[np.ndarray, " p"]
+    pictures: Names
     classes: Names
     truth: Bool[np.ndarray, "p c"]
     unseen: Bool[np.ndarray, " c"]
@@ -73,22 +73,25 @@ def evaluate_taxonomy(
     the relation to a hypernym, by that to a gloss. Names of classes and hypernyms together: `class_top1`, the first
     answer is its class, and `above_top1`, is a hypernym of it.
     """
+    projection = subject.projection
     for type_ in relations:
-        classed = classed_pictures(subject, type_)
-        if classed is not None and (classed.split == SPLITS.index(split)).any():
+        pictures, classes = class_pairs(projection, type_, split)
+        there = first_pictures(subject, pictures) >= 0
+        if there.any():
             break
     else:
         raise NothingToMeasure(
             f"The graph has no {split} pictures with classes (a picture or region with {', '.join(relations)} to a "
             "concept), so they are not asked for what is above them and what they mean."
         )
-    told = explained(subject.projection, classed, split, limit)
+    there &= np.isin(pictures, drawn(np.unique(pictures[there]), limit))
+    told = explained(projection, type_, pictures[there], classes[there])
     if not (len(told.hypernyms) or len(told.glosses) or told.unseen.any()):
         raise NothingToMeasure(
             f"The classes of the {split} pictures have neither hypernyms nor glosses, and all have training pictures."
         )
     figures = {
-        "pictures": float(len(told.rows)),
+        "pictures": float(len(told.pictures)),
         "classes": float(len(told.classes)),
         "hypernyms": float(len(told.hypernyms)),
         "glosses": float(len(told.glosses)),
@@ -96,7 +99,7 @@ def evaluate_taxonomy(
         "unseen/classes": float(told.unseen.sum()),
     }
     chance: Figures = {}
-    for name, view in _views(subject, told, classed.words).items():
+    for name, view in _views(subject, told, type_).items():
         for measure, (scores, truth) in questions(told, view).items():
             asking = truth.any(axis=1)
             if asking.any():
@@ -106,24 +109,31 @@ def evaluate_taxonomy(
     return figures | chance
 
 
-def explained(projection: Projection, classed: Classed, split: str, limit: int = 0) -> Explained:
-    """Of the pictures of a split, at most so many of them; what is told of their classes is known in any split."""
-    own = classed.split == SPLITS.index(split)
-    pictures = drawn(np.unique(classed.picture[own]), limit)
-    own &= np.isin(classed.picture, pictures)
-    truth = np.zeros((len(pictures), len(classed.entities)), bool)
-    truth[np.searchsorted(pictures, classed.picture[own]), classed.class_[own]] = True
-    seen = np.zeros(len(classed.entities), bool)
-    seen[classed.class_[classed.split == SPLITS.index("train")]] = True
-    hypernyms, above = _table([_reached(projection, int(n), CLASS_TYPES, further=True) for n in classed.entities])
+def class_pairs(projection: Projection, type_: str, *splits: str) -> tuple[Names, Names]:
+    """Pictures and the concepts that this relation leads to from them, in some splits or in all."""
+    chosen = np.isin(projection.relation, relation_numbers(projection, type_))
+    chosen &= np.isin(projection.split, [SPLITS.index(split) for split in splits or SPLITS])
+    edges = np.flatnonzero(chosen)
+    heads, tails = projection.head[edges].astype(np.int64), projection.tail[edges].astype(np.int64)
+    fits = np.isin(projection.kinds[heads], [KINDS.index(kind) for kind in PICTURES])
+    fits &= np.isin(projection.kinds[tails], [KINDS.index(kind) for kind in CLASSES])
+    return heads[fits], tails[fits]
+
+
+def explained(projection: Projection, type_: str, pictures: Names, classes: Names) -> Explained:
+    """What is told of these pictures, the k-th of which is of the k-th class; it is known in any split."""
+    _, everything = class_pairs(projection, type_)
+    _, trained = class_pairs(projection, type_, "train")
+    entities, rows = np.unique(everything), np.unique(pictures)
+    truth = np.zeros((len(rows), len(entities)), bool)
+    truth[np.searchsorted(rows, pictures), np.searchsorted(entities, classes)] = True
+    # A class held out in another split has no training picture either, but no picture here to be asked about.
+    unseen = ~np.isin(entities, trained) & truth.any(axis=0)
+    hypernyms, above = _table([_reached(projection, int(n), CLASS_TYPES, further=True) for n in entities])
     below = above.sum(axis=0)
-    told = (below >= LEAST_BELOW) & (below <= MOST_BELOW * len(above)) & ~np.isin(hypernyms, classed.entities)
-    glosses, meaning = _table([_reached(projection, int(n), GLOSSES, further=False) for n in classed.entities])
-    # Held-out classes of another split are unseen too, and have no picture here to be asked about.
-    unseen = ~seen & truth.any(axis=0)
-    return Explained(
-        classed.rows[pictures], classed.entities, truth, unseen, hypernyms[told], above[:, told], glosses, meaning
-    )
+    told = (below >= LEAST_BELOW) & (below <= MOST_BELOW * len(above)) & ~np.isin(hypernyms, entities)
+    glosses, meaning = _table([_reached(projection, int(n), GLOSSES, further=False) for n in entities])
+    return Explained(rows, entities, truth, unseen, hypernyms[told], above[:, told], glosses, meaning)
 
 
 class View(NamedTuple):
@@ -137,15 +147,14 @@ class View(NamedTuple):
     glosses: Vectors
 
 
-def _views(subject: Predictor, told: Explained, class_words: str) -> dict[str, View]:
-    found = {}
-    for name, space in spaces(subject, told.rows).items():
+def _views(subject: Predictor, told: Explained, type_: str) -> dict[str, View]:
+    found, rows = {}, first_pictures(subject, told.pictures)
+    for name, space in spaces(subject, rows).items():
         names = [_vectors(subject.projection, space, each) for each in (told.classes, told.hypernyms, told.glosses)]
         found[name] = View(space.pictures, space.pictures, space.pictures, *names)
     if subject.fused:
         by_class, upwards, meaning = (
-            asked_by(subject, told.rows, words)
-            for words in (class_words, _words(subject.projection, CLASS_TYPES), _words(subject.projection, GLOSSES))
+            asked_by(subject, rows, _words(subject.projection, types)) for types in ((type_,), CLASS_TYPES, GLOSSES)
         )
         found["asked"] = View(by_class, upwards, meaning, *found["fused"][3:])
     return found

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kgstore import open_store
-from kgstore.values import SPLITS
-from model.classes import classed_pictures
+from kgstore import Entity, Triple, open_store
+from kgstore.projecting import project
+from kgstore.recipes import load_recipe
 from model.held_out import NothingToMeasure
 from model.predict import Predictor
 from model.retrieval import average_precision, chance_precision
-from model.taxonomy import Explained, View, answered, evaluate_taxonomy, explained, questions
+from model.taxonomy import Explained, View, answered, class_pairs, evaluate_taxonomy, explained, questions
 from tests.trained_world import trained_world
 
 #: Two animals, one of which no training picture shows, and two vehicles; a picture of each class but the last.
 ANIMALS = Explained(
-    rows=np.arange(3),
+    pictures=np.arange(10, 13),
     classes=np.arange(4),
     truth=np.eye(4, dtype=bool)[:3],
     unseen=np.array([False, True, True, False]),
@@ -66,20 +66,32 @@ def test_chance_is_what_random_scores_find() -> None:
     assert np.mean(found) == pytest.approx(chance_precision(truth), abs=0.01)
 
 
-def test_what_is_above_a_kind_and_what_it_means_is_read_from_the_graph(subject: Predictor) -> None:
-    classed = classed_pictures(subject, "DEPICTS")
-    assert classed is not None
-    first = classed.class_ == 0
-    unseen = replace(classed, split=np.where(first, SPLITS.index("test"), classed.split).astype(np.uint8))
-    told, projection = explained(subject.projection, unseen, "test"), subject.projection
-    assert told.classes[told.unseen].tolist() == [classed.entities[0]]
-    assert told.of_unseen.sum() == len(np.unique(classed.picture[first]))
-    for entities, table, relation in ((told.hypernyms, told.above, "IS_A"), (told.glosses, told.meaning, "HAS_GLOSS")):
-        number = subject.relation_number(relation)
-        for row, entity in enumerate(told.classes.tolist()):
-            tails = set(projection.tail[(projection.head == entity) & (projection.relation == number)].tolist())
-            assert set(entities[table[row]].tolist()) == tails & set(entities.tolist())
-        assert len(entities)
+def test_what_is_above_a_class_and_what_it_means_is_read_from_the_graph(tmp_path: Path) -> None:
+    """A pug is a dog and by that a carnivore, as a cat is; of the pug there is no training picture."""
+    is_a = {"pug": "dog", "collie": "dog", "dog": "carnivore", "cat": "carnivore", "cup": "ware", "pen": "ware"}
+    entities = [Entity(f"m:{name}", "concept", name) for name in {*is_a, *is_a.values()}]
+    triples = [Triple(f"m:{low}", "IS_A", f"m:{high}") for low, high in is_a.items()]
+    for name in ("pug", "collie", "cat", "cup", "pen"):
+        entities.append(Entity(f"m:{name}/gloss", "phrase", f"what a {name} means"))
+        triples.append(Triple(f"m:{name}", "HAS_GLOSS", f"m:{name}/gloss"))
+        for split in ("test",) if name == "pug" else ("train", "test"):
+            entities.append(Entity(f"m:{name}/{split}", "image", images=("m/a.png",), split=split))
+            triples.append(Triple(f"m:{name}/{split}", "IMAGE_OF", f"m:{name}", split=split))
+    with open_store(tmp_path / "graph") as store:
+        store.write(entities, triples)
+        recipe = load_recipe("all", {"splits": ["train", "test"]})
+        projection = project(store, recipe, tmp_path / "projection")
+    told = explained(projection, "IMAGE_OF", *class_pairs(projection, "IMAGE_OF", "test"))
+    names = [id_[2:] for id_ in projection.entity_ids(told.classes)]
+    assert names == ["cat", "collie", "cup", "pen", "pug"]
+    assert projection.entity_ids(told.pictures) == [f"m:{name}/test" for name in names]
+    assert (told.truth == np.eye(5, dtype=bool)).all()
+    assert told.unseen.tolist() == [False, False, False, False, True]
+    # a carnivore is more than half of the classes
+    assert projection.entity_ids(told.hypernyms) == ["m:dog", "m:ware"]
+    assert told.above.T.tolist() == [[False, True, False, False, True], [False, False, True, True, False]]
+    assert projection.entity_ids(told.glosses) == [f"m:{name}/gloss" for name in names]
+    assert (told.meaning == np.eye(5, dtype=bool)).all()
 
 
 def test_a_drawn_world_is_asked_for_its_hypernyms_and_glosses(subject: Predictor) -> None:
