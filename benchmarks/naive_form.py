@@ -19,7 +19,7 @@ from torch import Tensor
 from model.batch import Batch
 from model.fusion import Elements, Fusion
 from model.fusion import Sequence as Fused
-from model.knowledge_clip import Encoding, KnowledgeClip, distinct, mixed, pair_features, tail_words
+from model.knowledge_clip import Encoding, KnowledgeClip, distinct, mixed, pair_features, words_of
 from model.representations import Representations
 from model.towers import Encoded, Towers, at_end
 
@@ -47,7 +47,7 @@ def naive_losses(
     images, texts = entities.pooled[at[0][batch.pairs]], entities.pooled[at[1][batch.pairs]]
     told = {
         "known": batch.known,
-        "words": tail_words(batch, model.towers.context),
+        "words": words_of(batch, batch.tail, model.towers.context),
         "relation": batch.relation_class[batch.relation],
         "pairs": batch.place[batch.pairs],
     }

@@ -93,6 +93,8 @@ class Batch:
     edge_head: Int64[Tensor, " e"]
     edge_tail: Int64[Tensor, " e"]
     seeds: Int64[Tensor, " k"]  # distinct tails with incoming edges; of a whole batch in one part alone
+    # [i, j]: the graph knows (h_i, r_j, t_j) to be true; None: no loss asks for heads
+    known_heads: Bool[Tensor, "b w"] | None = None
     # Captions of the pairs with their two things exchanged, padded as texts are; of length 0 where there are none
     swapped: Int64[Tensor, "m l_s"] | None = None
     swapped_lengths: Int64[Tensor, " m"] | None = None

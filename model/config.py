@@ -37,12 +37,14 @@ class TowerShape(NamedTuple):
     position_scale: float  # standard deviation of the first position embeddings of the patches
 
 
-#: The paper's CLIPs, and two small enough to be trained on a CPU while somebody waits: `small` for pictures of one
-#: object, `scenes` for the drawn world's scenes, a cell of which is one of its patches (FINDINGS 1.7).
+#: The paper's CLIPs, and three small enough to be trained on a CPU while somebody waits: `small` for pictures of one
+#: object, `scenes` for the drawn world's scenes, a cell of which is one of its patches (FINDINGS 1.7), `photos` for small
+#: photographs.
 #: At CLIP's 0.02 the small one's position embeddings drown in its patches and it learns no places (FINDINGS 1.6).
 TOWERS: dict[str, TowerShape] = {
     "small": TowerShape(32, 8, 96, 3, 4, 96, 3, 4, 32, 96, 0.5),
     "scenes": TowerShape(48, 16, 128, 4, 4, 128, 4, 4, 32, 128, 0.5),
+    "photos": TowerShape(64, 16, 128, 4, 4, 128, 3, 4, 32, 128, 0.5),
     "vit-b-32": TowerShape(224, 32, 768, 12, 12, 512, 12, 8, 77, 512, 0.02),
     "vit-l-14": TowerShape(224, 14, 1024, 24, 16, 768, 12, 12, 77, 768, 0.02),
 }
@@ -53,10 +55,13 @@ GROUPS = (("pictures", "mentions", "classes"), ("head", "relation", "siblings"))
 
 
 #: What a step's row of metrics holds of the losses: their weighted sum, and its terms.
-LOSSES = ("loss", "e2e", "e2r", "g2e", "kd", "clip", "swap", "told", "regions")
+LOSSES = ("loss", "e2e", "e2e_heads", "e2r", "g2e", "kd", "clip", "swap", "told", "regions")
 
 #: Losses that only a CLIP's towers are needed for, and that another one is to be compared with.
 BESIDE_CLIP = ("swap", "told", "regions")
+
+#: Losses of the objective knowledge-clip.
+OF_THE_GRAPH = ("e2e", "e2e_heads", "e2r", "g2e", "kd", "clip", *BESIDE_CLIP)
 
 #: What is measured on held-out triples beside the losses, and the figures of each that can select a checkpoint.
 MEASURED = {
@@ -239,6 +244,11 @@ class TrainConfig:
     # Eq. 14 has all weights 1 and no CLIP loss. We add it: without it the pooled outputs drift from what retrieval
     # needs, and KD alone holds them less well (FINDINGS 1.3). The paper's form is --clip 0.
     e2e: float = setting(1.0, "weight of the triplet loss (Eq. 8) [P: 1]")
+    e2e_heads: float = setting(
+        0.0,
+        "weight of the triplet loss asked for heads: which (-, r, t) leads to this head? A run with it ranks links by "
+        "both questions [D]",
+    )
     e2r: float = setting(1.0, "weight of the relation loss (Eq. 10) [P: 1]")
     g2e: float = setting(1.0, "weight of the graph loss (Eq. 13) [P: 1]")
     kd: float = setting(1.0, "weight of the distillation from the frozen first CLIP [P: 1]")
@@ -302,6 +312,7 @@ class TrainConfig:
             _check(getattr(self, name) >= 1, name, self, "must be 1 or more")
         for name in (
             "e2e",
+            "e2e_heads",
             "e2r",
             "g2e",
             "kd",
@@ -350,7 +361,7 @@ class TrainConfig:
         if self.objective == "clip":
             named = {"clip": 1.0, **{name: getattr(self, name) for name in BESIDE_CLIP}}
         else:
-            named = {name: getattr(self, name) for name in ("e2e", "e2r", "g2e", "kd", "clip", *BESIDE_CLIP)}
+            named = {name: getattr(self, name) for name in OF_THE_GRAPH}
         return {name: weight for name, weight in named.items() if weight}
 
 
@@ -373,6 +384,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "fusion_layers": 2,
         "fusion_width": 128,
         "fusion_heads": 4,
+        "lr_towers": 1e-3,
+        "warmup": 50,
+        "fanout": (2, 2),
+    },
+    "photos": {
+        "fusion_layers": 2,
+        "fusion_width": 128,
+        "fusion_heads": 4,
+        "image_pool": 2,
         "lr_towers": 1e-3,
         "warmup": 50,
         "fanout": (2, 2),

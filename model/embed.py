@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -35,6 +35,10 @@ IMAGE_OF = "IMAGE_OF"
 DESCRIPTIONS = 4
 
 BATCH = 256
+
+
+#: Y(x,r,-) or Y(-,r,x) of entities and relations, of unit length.
+Ask = Callable[[Elements, Float[Tensor, "n d"]], Float32[np.ndarray, "n f"]]
 
 
 class NoFusion(KgError):
@@ -160,10 +164,22 @@ class Encoder:
         self.require_fusion()
         return unit(self.model.represent(head=elements, relation=relations).float().cpu().numpy())
 
+    @torch.inference_mode()
+    def asked_for_head(self, elements: Elements, relations: Float[Tensor, "n d"]) -> Float32[np.ndarray, "n f"]:
+        """Y(-,r,x), of unit length."""
+        self.require_fusion()
+        return unit(self.model.represent(relation=relations, tail=elements).float().cpu().numpy())
+
     def questions(
-        self, projection: Projection, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]
+        self,
+        projection: Projection,
+        heads: Int64[np.ndarray, " b"],
+        relations: Int64[np.ndarray, " b"],
+        ask: Ask | None = None,
     ) -> Float32[np.ndarray, "b f"]:
         """Y(h,r,-) for entity and relation numbers: the mean over the head's descriptions, of unit length [D].
+
+        `ask` is `asked`, or `asked_for_head` for Y(-,r,t) of what then are tails.
 
         The row of a head that has nothing but pictures that cannot be opened is zero.
         """
@@ -179,8 +195,8 @@ class Encoder:
                 for start in range(0, len(pairs), BATCH):
                     local, rows = (np.array(column) for column in zip(*pairs[start : start + BATCH], strict=True))
                     elements = encoding.elements.take(torch.from_numpy(local).to(self.device))
-                    asked = self.asked(elements, words[torch.from_numpy(relations[rows]).long().to(self.device)])
-                    np.add.at(total, rows, asked)
+                    told = words[torch.from_numpy(relations[rows]).long().to(self.device)]
+                    np.add.at(total, rows, (ask or self.asked)(elements, told))
         return unit(total)
 
     def _tokens(self, texts: Sequence[str]) -> tuple[Int64[Tensor, "q l"], Int64[Tensor, " q"]]:

@@ -64,8 +64,13 @@ class HeldOutBatches:
             sample = self.sampler.sample(step)
             batch = self.views.batch(sample)
             known = self.views.projection.contains(sample.head, sample.relation, sample.tail[:, None])
+            heads = batch.known_heads
+            if heads is not None:
+                found = self.views.projection.contains(sample.head[:, None], sample.relation, sample.tail)
+                heads = heads | torch.from_numpy(found)
             yield dataclasses.replace(
                 batch,
                 relation_class=self._classes[batch.relation_class],
                 known=batch.known | torch.from_numpy(known),  # of any split
+                known_heads=heads,
             )

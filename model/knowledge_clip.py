@@ -7,7 +7,7 @@ Symbols: Y is the representation of a whole, possibly partial triplet (Eq. 4), R
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Any, NamedTuple
 
 import torch
@@ -136,13 +136,20 @@ class KnowledgeClip(nn.Module):
         read: dict[str, Tensor] = {}
         told = {
             "known": batch.known,
-            "words": tail_words(batch, self.towers.context),
+            "words": words_of(batch, batch.tail, self.towers.context),
             "relation": batch.relation_class[batch.relation],
             "pairs": batch.place[batch.pairs],
         }
+        if "e2e_heads" in wanted:
+            if batch.known_heads is None:
+                raise ValueError("The loss e2e_heads needs batches with known heads: Views(..., heads=True).")
+            told |= {
+                "known_heads": batch.known_heads,
+                "head_words": words_of(batch, batch.head, self.towers.context),
+            }
         if self.fused:
             entities = self.encode(batch)
-            read |= self._read_triples(batch, entities.elements, wanted)
+            read |= self._read_triples(batch, entities.elements, {*wanted})
             pairs = PairFeatures(entities.pooled[batch.head[batch.pairs]], entities.pooled[batch.tail[batch.pairs]])
         else:
             pairs = pair_features(self.towers, batch)
@@ -162,8 +169,9 @@ class KnowledgeClip(nn.Module):
                 read |= {f"{name}_questions": questions, f"{name}_answers": answers}
         return Representations(read, told)
 
-    def _read_triples(self, batch: Batch, entities: Elements, wanted: Collection[str]) -> dict[str, Tensor]:
-        """What E2E, E2R and G2E read, by three fusion passes, each triplet and each entity represented once.
+    def _read_triples(self, batch: Batch, entities: Elements, wanted: Set[str]) -> dict[str, Tensor]:
+        """What E2E, E2R and G2E read, by three fusion passes, each triplet and each entity represented once; E2E asked
+        for heads takes one more.
 
         Y(-,-,t) of E2E is G^0 of G2E, and R(h,-,t) of E2R and of the graph network's edges are one pass.
         """
@@ -171,24 +179,29 @@ class KnowledgeClip(nn.Module):
         b, e = len(batch.head), len(batch.edge_head) if "g2e" in wanted else 0
         edge_head, edge_tail = batch.edge_head[:e], batch.edge_tail[:e]
 
-        if "e2e" in wanted or "g2e" in wanted:
-            alone, places = distinct(torch.cat([batch.tail, edge_head, edge_tail]))
+        for_heads = batch.head if "e2e_heads" in wanted else batch.head[:0]
+        if wanted & {"e2e", "e2e_heads", "g2e"}:
+            alone, places = distinct(torch.cat([batch.tail, edge_head, edge_tail, for_heads]))
             Y_t = self.represent(tail=entities.take(alone))
         if "e2r" in wanted or e:
             first = 0 if "e2r" in wanted else b  # without E2R the batch's own triples need no R
             heads, tails = torch.cat([batch.head, edge_head])[first:], torch.cat([batch.tail, edge_tail])[first:]
             R = self.represent_relation(entities.take(heads), entities.take(tails))
 
-        if "e2e" in wanted:
+        if wanted & {"e2e", "e2e_heads"}:
             relations = self.encode_relations(batch.relation_tokens, batch.relation_lengths)
+        if "e2e" in wanted:
             Y_hr = self.represent(head=entities.take(batch.head), relation=relations[batch.relation])
             read |= {"Y_t": Y_t[places[:b]], "Y_hr": Y_hr}
+        if "e2e_heads" in wanted:
+            Y_rt = self.represent(relation=relations[batch.relation], tail=entities.take(batch.tail))
+            read |= {"Y_h": Y_t[places[b + 2 * e :]], "Y_rt": Y_rt}
         if "e2r" in wanted:
             read["R_logits"] = self.relation_head(R[:b])
         if "g2e" in wanted:
             # Tails without incoming edges have no G and are left out, and a tail that stands in several triples counts
             # once: it would be its own negative [D].
-            G = self.graph(Y_t, places[b : b + e], places[b + e :], R[len(R) - e :] if e else Y_t[:0])
+            G = self.graph(Y_t, places[b : b + e], places[b + e : b + 2 * e], R[len(R) - e :] if e else Y_t[:0])
             seeds = torch.searchsorted(alone, batch.seeds)
             read |= {"Y_seeds": Y_t[seeds], "G_seeds": G[seeds]}
         return read
@@ -204,6 +217,9 @@ class KnowledgeClip(nn.Module):
         known = whole.known_tails() if config.mask_known else torch.zeros_like(told["known"])
         if "e2e" in wanted:
             terms["e2e"] = e2e_loss(of["Y_t"], of["Y_hr"], self.temperature, known, config.e2e_symmetric)
+        if "e2e_heads" in wanted:
+            heads = whole.known_heads() if config.mask_known else torch.zeros_like(told["known_heads"])
+            terms["e2e_heads"] = e2e_loss(of["Y_h"], of["Y_rt"], self.temperature, heads, config.e2e_symmetric)
         if "e2r" in wanted:
             terms["e2r"] = e2r_loss(of["R_logits"], told["relation"])
         if "g2e" in wanted:
@@ -256,11 +272,11 @@ def swapped_captions(towers: Towers, batch: Batch) -> tuple[Float[Tensor, "m d_p
     return towers.text(batch.swapped, batch.swapped_lengths.clamp(min=1)).pooled, batch.swapped_lengths > 0
 
 
-def tail_words(batch: Batch, context: int) -> Int64[Tensor, "b context"]:
-    """The tokens of the tails that are shown as a text, and zeros for the others."""
-    text = ~batch.is_picture[batch.tail]
+def words_of(batch: Batch, entities: Int64[Tensor, " b"], context: int) -> Int64[Tensor, "b context"]:
+    """The tokens of the entities that are shown as a text, and zeros for the others."""
+    text = ~batch.is_picture[entities]
     words = batch.tokens.new_zeros(len(text), context)
-    words[text, : batch.tokens.shape[1]] = batch.tokens[batch.row[batch.tail[text]]]
+    words[text, : batch.tokens.shape[1]] = batch.tokens[batch.row[entities[text]]]
     return words
 
 

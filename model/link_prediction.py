@@ -34,19 +34,23 @@ CARDINALITIES = ("1-1", "1-N", "N-1", "N-N")
 
 @runtime_checkable
 class LinkScorer(Protocol):
-    """Whatever can say of all n entities how well they answer; a higher score is better, -inf is no answer."""
+    """Whatever can say of all n entities how well they answer; a higher score is better, -inf is no answer.
+
+    Relations come in ascending order over all calls for tails, and over all calls for heads.
+    """
 
     def tails(self, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
         """Answers to (h_i, r_i, -)."""
 
     def heads(self, relations: Int64[np.ndarray, " b"], tails: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
-        """Answers to (-, r_i, t_i); relations come in ascending order over all calls."""
+        """Answers to (-, r_i, t_i)."""
 
 
 def tail_ranks(projection: Projection, edges: Edges, scorer: LinkScorer) -> Float[np.ndarray, " e"]:
     """The rank of each edge's tail over all entities; what is true in any split does not compete."""
     ranks = np.zeros(len(edges))
-    for rows in _blocks(projection, np.arange(len(edges)), "tails"):
+    order = np.argsort(projection.relation[edges], kind="stable")
+    for rows in _blocks(projection, order, "tails"):
         heads, relations, tails = triples_of(projection, edges[rows])
         scores = scorer.tails(heads, relations)
         ranks[rows] = filtered_ranks(scores, tails, *known_tails(projection, heads, relations))

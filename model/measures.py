@@ -113,13 +113,13 @@ def relation_figures(ranks: Float[np.ndarray, " e"], types: list[str]) -> Figure
 
 def evaluate_tails(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
     """Filtered ranking of each held-out triple's tail over all entities; what is true in any split does not compete."""
-    scorer = RunLinks(subject)
     edges = held_out_edges(subject.projection, split=split, limit=limit)
+    scorer = RunLinks(subject, np.unique(subject.projection.relation[edges]).tolist())
     return link_figures(subject.projection, edges, tail_ranks(subject.projection, edges, scorer))
 
 
 def evaluate_heads(subject: Predictor, split: str = "test", limit: int = 0) -> Figures:
-    """The same of its head, by the same scores: every entity is asked for its tails, once a relation."""
+    """The same of its head, by the same scores (model/run_links.py): every entity is asked, once a relation."""
     subject.encoder.require_fusion()
     edges = held_out_edges(subject.projection, split=split, limit=limit)
     scorer = RunLinks(subject, np.unique(subject.projection.relation[edges]).tolist())

@@ -194,6 +194,7 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
         augment=config.augment,
         picture_share=config.picture_share,
         swaps="swap" in config.weights,
+        heads="e2e_heads" in config.weights,
         seed=config.seed,
         progress=True,
     )

@@ -1,8 +1,12 @@
 """What a run answers to (h, r, -) and to (-, r, t), over all entities of the graph.
 
-A run answers (h, r, -) with tails. Heads are ranked by the same score, cos(Y(h,r,-), Y(-,-,t)), for which Y(h,r,-) of
-**every** entity h is needed. They are made for one group of relations at a time: the towers see each description once a
-group, the fusion once a relation.
+A run answers (h, r, -) with tails, by cos(Y(h,r,-), Y(-,-,t)). Heads are ranked by the same score, for which Y(h,r,-)
+of **every** entity h is needed. One that was trained to answer (-, r, t) too (--e2e-heads) has a second score,
+cos(Y(-,r,t), Y(-,-,h)), and ranks both sides by the mean of the two: of a relation with one tail a head and many heads
+a tail, the question that has one answer is the easier one, whichever side is asked for.
+
+Questions of every entity are made for one group of relations at a time: the towers see each description once a group,
+the fusion once a relation.
 """
 
 from __future__ import annotations
@@ -13,48 +17,69 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 from tqdm import tqdm
 
-from model.embed import descriptions
+from model.embed import Ask, descriptions
 from model.embeddings import unit
 from model.predict import Predictor
+from model.track import Run
 
 #: Numbers held at once in the questions of a group of relations (4 bytes each); one relation's are held in any case.
 MOST_HELD = 256_000_000
 
 
 class RunLinks:
-    """A run as a LinkScorer. `relations` are those whose heads will be asked for. Raises NoFusion."""
+    """A run as a LinkScorer. `relations` are those that will be asked about. Raises NoFusion."""
 
     def __init__(self, subject: Predictor, relations: Sequence[int] = ()) -> None:
         subject.encoder.require_fusion()
         self.subject = subject
+        self.both_ways = bool(Run(subject.run).config["train"].get("e2e_heads"))
+        self._for_tails = Questions(subject, subject.encoder.asked, relations)
+        self._for_heads = Questions(subject, subject.encoder.asked_for_head, relations)
+
+    def tails(self, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
+        """Cosines of Y(h,r,-) with each entity's best row, or the mean of both scores."""
+        questions = self.subject.encoder.questions(self.subject.projection, heads, relations)
+        scores = self.subject.embeddings.scores(questions, "fused")
+        return (scores + self._for_heads.scores(relations, heads)) / 2 if self.both_ways else scores
+
+    def heads(self, relations: Int64[np.ndarray, " b"], tails: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
+        """The same scores with the head running; -inf for a head that has nothing the model can be shown."""
+        scores = self._for_tails.scores(relations, tails)
+        if not self.both_ways:
+            return scores
+        encoder = self.subject.encoder
+        questions = encoder.questions(self.subject.projection, tails, relations, encoder.asked_for_head)
+        return (scores + self.subject.embeddings.scores(questions, "fused")) / 2
+
+
+class Questions:
+    """One question of every entity by every relation, and how well given entities answer it."""
+
+    def __init__(self, subject: Predictor, ask: Ask, relations: Sequence[int]) -> None:
+        self.subject, self.ask = subject, ask
         self.relations = sorted(relations)
         self._held: dict[int, Float32[np.ndarray, "n f"]] = {}
 
-    def tails(self, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
-        """Cosines of Y(h,r,-) with each entity's best row."""
-        questions = self.subject.encoder.questions(self.subject.projection, heads, relations)
-        return self.subject.embeddings.scores(questions, "fused")
-
-    def heads(self, relations: Int64[np.ndarray, " b"], tails: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
-        """The same cosines with the head running; -inf for a head that has nothing the model can be shown."""
-        scores = np.full((len(tails), self.subject.projection.entity_count), -np.inf, np.float32)
+    def scores(self, relations: Int64[np.ndarray, " b"], answers: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
+        """Cosines of every entity's question with the answer's best row; -inf where an entity cannot be shown."""
+        scores = np.full((len(answers), self.subject.projection.entity_count), -np.inf, np.float32)
         for modality in (self.subject.embeddings.pictures, self.subject.embeddings.texts):
-            starts, ends = np.searchsorted(modality.owner, tails), np.searchsorted(modality.owner, tails, "right")
+            starts, ends = np.searchsorted(modality.owner, answers), np.searchsorted(modality.owner, answers, "right")
             assert modality.fused is not None
             for place in range(int((ends - starts).max(initial=0))):  # an entity's first rows, then its second ones ...
                 rows = np.flatnonzero(starts + place < ends)
                 vectors = np.asarray(modality.fused[starts[rows] + place])
                 for relation in np.unique(relations[rows]).tolist():
                     own = relations[rows] == relation
-                    found = vectors[own] @ self._questions(relation).T
+                    found = vectors[own] @ self._of(relation).T
                     scores[rows[own]] = np.maximum(scores[rows[own]], found)
         for relation in np.unique(relations).tolist():
-            unseen = ~self._questions(relation).any(axis=1)
+            unseen = ~self._of(relation).any(axis=1)
             scores[np.ix_(relations == relation, unseen)] = -np.inf
         return scores
 
-    def _questions(self, relation: int) -> Float32[np.ndarray, "n f"]:
-        """Y(h,r,-) of all entities h, of unit length or zero."""
+    def _of(self, relation: int) -> Float32[np.ndarray, "n f"]:
+        """The questions of all entities, of unit length or zero."""
         if relation not in self._held:
             self._held.clear()
             count, width = self.subject.projection.entity_count, self.subject.trained.config.fusion_width
@@ -69,12 +94,13 @@ class RunLinks:
         words = encoder.relations([projection.relations[number].text for number in group])
         width = self.subject.trained.config.fusion_width
         total = {number: np.zeros((projection.entity_count, width), np.float32) for number in group}
-        described = descriptions(projection, range(projection.entity_count))
+        shown = [rows.owner for rows in (self.subject.embeddings.pictures, self.subject.embeddings.texts)]
+        described = descriptions(projection, np.unique(np.concatenate(shown)).tolist())
         count = len(described.pictures) + len(described.texts)
-        with tqdm(total=count, desc=f"asking all heads, {len(group)} relations", unit=" descriptions") as bar:
+        with tqdm(total=count, desc=f"asking all, {len(group)} relations", unit=" descriptions") as bar:
             for pictures, wanted in ((True, described.pictures), (False, described.texts)):
                 for places, encoding in encoder.batches(wanted, pictures=pictures, progress=bar):
                     owners = np.array([wanted[place].owner for place in places])
                     for word, number in zip(words, group, strict=True):
-                        np.add.at(total[number], owners, encoder.asked(encoding.elements, word.expand(len(places), -1)))
+                        np.add.at(total[number], owners, self.ask(encoding.elements, word.expand(len(places), -1)))
         return {number: unit(rows) for number, rows in total.items()}

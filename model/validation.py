@@ -89,6 +89,7 @@ class Validation:
             live=True,  # a few of perhaps millions
             picture_share=config.picture_share,
             swaps="swap" in config.weights,
+            heads="e2e_heads" in config.weights,
             seed=config.seed,
             progress=True,
         )

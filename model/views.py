@@ -42,7 +42,8 @@ class Views:
     or, if `live`, whenever they are shown; one that does not decode then makes room for another picture of its entity,
     or for a text. An entity without either is shown by its name: `by_name` counts those that have no more than that,
     `by_nothing` those of them whose name holds no word either. With `augment` a picture is shown by a random crop of
-    at least that part of its area. With `swaps` the pairs' captions come with their two things exchanged, too.
+    at least that part of its area. With `swaps` the pairs' captions come with their two things exchanged, too,
+    and with `heads` batches say which heads are known.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Views:
         augment: float = 0.0,
         picture_share: float = 0.5,
         swaps: bool = False,
+        heads: bool = False,
         seed: int = 0,
         progress: bool = False,
     ) -> None:
         self.projection = projection
         self.picture_share = picture_share
         self.augment = augment
+        self.heads = heads
         self.seed = seed
         roots = roots or ImageRoots(projection.image_roots).replaced()
         self.pictures: Pictures
@@ -127,6 +130,10 @@ class Views:
         if self._swapping:
             captions = row[tail[arrays["pairs"]]]
             arrays["swapped"], arrays["swapped_lengths"] = self._swapping.swapped(tokens[captions], lengths[captions])
+        if self.heads:
+            arrays["known_heads"] = self.projection.contains(
+                sample.head[own, None], sample.relation, sample.tail, split="train"
+            )
         if self.augment:
             arrays["crops"] = random_crops(self.seed, sample.step, entities[is_picture], self.augment)
         return Batch(**{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})

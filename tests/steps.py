@@ -19,7 +19,7 @@ from kgstore.projecting import project
 from kgstore.projection import open_projection
 from kgstore.recipes import load_recipe
 from model.batch import Batch
-from model.config import BESIDE_CLIP, TrainConfig
+from model.config import OF_THE_GRAPH, TrainConfig
 from model.cut import Cut
 from model.distributed import ALONE, Processes, processes
 from model.knowledge_clip import KnowledgeClip
@@ -31,8 +31,8 @@ from model.views import Views
 from tests.sampling_graph import random_graph
 from tests.training_batches import TINY, tiny_clip, tiny_network
 
-LOSSES = ("e2e", "e2r", "g2e", "kd", "clip", *BESIDE_CLIP)
-CONFIG = TrainConfig(batch_size=22, steps=3, swap=1.0, told=1.0, regions=1.0)
+LOSSES = OF_THE_GRAPH
+CONFIG = TrainConfig(batch_size=22, steps=3, e2e_heads=1.0, swap=1.0, told=1.0, regions=1.0)
 
 
 def project_graph(folder: Path) -> None:
@@ -50,7 +50,9 @@ class Steps:
         self.projection = open_projection(folder / "projection")
         # Few distinct tails, half of the triples pictures with captions: parts share tails, neighbours and pictures.
         self.sampler = Sampler(self.projection, batch_size=CONFIG.batch_size, shares={"IMAGE_OF": 0.5}, fanout=(3, 2))
-        self.views = Views(self.projection, Tokenizer.of(), side=16, context=12, cache=folder, picture_share=0.6)
+        self.views = Views(
+            self.projection, Tokenizer.of(), side=16, context=12, cache=folder, picture_share=0.6, heads=True
+        )
 
     def parts(self, cut: Cut, step: int = 0) -> list[Batch]:
         sample = self.sampler.sample(step)

@@ -17,7 +17,7 @@ from model.knowledge_clip import Encoding, mixed, pooled_grid
 from model.towers import BadTowers, Towers, clip_from_checkpoint
 from tests.training_batches import TINY, random_batch, random_texts, tiny_clip, tiny_network
 
-LOSSES = ("e2e", "e2r", "g2e", "kd", "clip")
+LOSSES = ("e2e", "e2e_heads", "e2r", "g2e", "kd", "clip")
 
 
 def random_elements(count: int, longest: int, width: int, seed: int) -> Elements:
@@ -240,12 +240,14 @@ def test_a_loss_is_the_same_alone_and_among_others() -> None:
 def test_losses_do_not_depend_on_the_order_of_triples() -> None:
     model, batch, teacher = tiny_network(), random_batch(), Towers(tiny_clip(9))
     order = torch.randperm(len(batch.head), generator=torch.Generator().manual_seed(1))
+    assert batch.known_heads is not None
     shuffled = dataclasses.replace(
         batch,
         head=batch.head[order],
         relation=batch.relation[order],
         tail=batch.tail[order],
         known=batch.known[order][:, order],
+        known_heads=batch.known_heads[order][:, order],
         pairs=order.argsort()[batch.pairs],
     )
     before, after = model.losses(batch, LOSSES, teacher), model.losses(shuffled, LOSSES, teacher)

@@ -78,6 +78,7 @@ def random_batch(
         tail=tail,
         place=torch.arange(triples),
         known=torch.eye(triples, dtype=torch.bool),
+        known_heads=torch.eye(triples, dtype=torch.bool),
         pairs=torch.arange(pairs),
         edge_head=number(entities, edges),
         edge_tail=edge_tail,
