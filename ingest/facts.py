@@ -29,19 +29,27 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Texts:
-    """Words for entities and relations, by what the source calls them; all lemmas of an entity are one text."""
+    """Words for entities and relations, by what the source calls them; all lemmas of an entity are one value.
+
+    With `one` an entity's words are one text, `flower, bloom: a plant cultivated for its blooms`, as language models
+    are given entities (KG-BERT: Yao et al. 2019); else its name, each lemma and each text are texts of their own.
+    """
 
     names: Mapping[str, str] = field(default_factory=dict)
     lemmas: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     relations: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one: bool = False
 
     def of(self, key: str) -> tuple[str, ...]:
         """All words for an entity, its name first; lemmas stand between commas."""
         lemmas = [lemma.strip() for lemma in self.lemmas.get(key, "").split(",")]
-        told = (self.names.get(key, ""), *lemmas, self.texts.get(key, ""), *self.more.get(key, ()))
-        return tuple(dict.fromkeys(filter(None, told)))
+        names = dict.fromkeys(filter(None, (self.names.get(key, ""), *lemmas)))
+        texts = dict.fromkeys(filter(None, (self.texts.get(key, ""), *self.more.get(key, ()))))
+        if self.one:
+            return tuple(filter(None, [": ".join(filter(None, [", ".join(names), "; ".join(texts)]))]))
+        return tuple(names | texts)
 
     def unused(self, entities: set[str]) -> Iterator[Skipped]:
         """The words of entities that are not among these."""

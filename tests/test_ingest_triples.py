@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
 from argparse import ArgumentParser
@@ -129,6 +130,10 @@ def test_texts_beside_the_table_describe_entities_and_relations(tmp_path: Path) 
     assert (entities["s:n3"].name, entities["s:n3"].texts) == ("Washington, D.C.", ("Washington, D.C.",))
     assert Relation("HYPERNYM", "is a kind of") in list(data.records())
     assert _skipped(data) == {"texts of an entity that no row has": 1}
+    together = _entities(read_triples(path, Table("s"), dataclasses.replace(texts, one=True)))
+    assert (together["s:n1"].name, together["s:n1"].texts) == ("dog", ("dog, domestic dog: it barks",))
+    assert together["s:n2"].texts == ("animal, a living thing",)
+    assert together["s:n3"].texts == ("Washington, D.C.",)
 
 
 def test_an_entity_without_texts_is_described_by_what_it_is_called(tmp_path: Path) -> None:
