@@ -178,13 +178,13 @@ def _words(text: str) -> list[str]:
 
 
 def _numbers(text: str) -> list[int]:
-    if not all(word.isdigit() for word in _words(text)):
+    if not all(word.isdecimal() for word in _words(text)):
         raise WrongCall(f"--seeds takes numbers such as 0,1,2, not {text!r}.")
     return [int(word) for word in _words(text)]
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no number from 1 on")
     return int(text)
 

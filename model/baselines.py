@@ -14,6 +14,7 @@ all entities of the graph, and relations, with the same names. What else a CLIP 
 
 Written to RUNS/baselines/NAME.json in the form of a run's results.json, with `settings`, and with `spread`, the
 standard deviation over seeds, where there are several; `python -m model.compare --runs RUNS` shows them beside runs.
+An embedding's `seconds` are what training took, a seed: of processors on a CPU, else of the clock.
 RotatE's and ComplEx's links are also what PyKEEN's own evaluator finds of them, under `pykeen`.
 """
 
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (runs / FOLDER).mkdir(parents=True, exist_ok=True)
     training = Training(**{each.name: getattr(args, each.name) for each in dataclasses.fields(Training)})
     for name in names:
+        took: list[float] = []
         settings: dict[str, Any] = {"split": args.split, "limit": args.limit, "recipe": recipe.name}
         if name in COUNTED:
             found = [measure(projection, edges, COUNTED[name](facts), facts)]
@@ -91,11 +93,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = [measure(projection, edges, ClipSimilarity(subject), facts)]
             settings["run"] = str(args.run)
         else:
-            found = [embedded(name, projection, edges, facts, training, seed) for seed in args.seeds]
+            found = []
+            for seed in args.seeds:
+                links = pykeen_models.train(name, facts, training, seed)
+                found.append(measure_twice(projection, edges, links, facts))
+                took.append(links.seconds)
             settings |= dataclasses.asdict(training) | {"seeds": list(args.seeds)}
         figures, spread = mean_and_spread(found)
-        path = runs / FOLDER / f"{name}.json"
-        write_json(path, {"baseline": name, "settings": settings, **results_of(figures), "spread": spread})
+        path, results = runs / FOLDER / f"{name}.json", results_of(figures)
+        if took:
+            results["metrics"]["seconds"] = float(np.mean(took))
+            results["counts"].append("seconds")
+            spread |= {"seconds": float(np.std(took, ddof=1))} if len(took) > 1 else {}
+        write_json(path, {"baseline": name, "settings": settings, **results, "spread": spread})
         print(tables({f"{name}: {part}": own for part, own in figures.items()}, markdown=args.markdown), end="\n\n")
         print(f"{name} is in {path}", file=sys.stderr)
     return 0
@@ -137,11 +147,8 @@ def predicted_relations(projection: Projection, edges: Edges, scorer: RelationSc
     return relation_figures(np.concatenate(ranks), types) if types else {}
 
 
-def embedded(
-    name: str, projection: Projection, edges: Edges, facts: Facts, training: Training, seed: int
-) -> dict[str, Figures]:
-    """Trained and measured by us, and beside it what PyKEEN's evaluator finds of the same model."""
-    links: PykeenLinks = pykeen_models.train(name, facts, training, seed)
+def measure_twice(projection: Projection, edges: Edges, links: PykeenLinks, facts: Facts) -> dict[str, Figures]:
+    """Measured by us, and beside it what PyKEEN's evaluator finds of the same model."""
     figures = measure(projection, edges, links, facts)
     asked = np.stack(triples_of(projection, edges), axis=1)
     known = np.stack(triples_of(projection, np.arange(projection.edge_count)), axis=1)
@@ -205,7 +212,7 @@ def _names(text: str) -> list[str]:
 
 def _seeds(text: str) -> tuple[int, ...]:
     parts = [part for part in text.split(",") if part]
-    if not parts or not all(part.isdigit() for part in parts):
+    if not parts or not all(part.isdecimal() for part in parts):
         raise WrongCall(f"--seeds takes numbers such as 0,1,2, not {text!r}.")
     return tuple(map(int, parts))
 

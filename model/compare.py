@@ -42,8 +42,8 @@ def chosen(
     """Metrics of these parts (of all if none is named), and those of single relations only where asked for."""
 
     def wanted(name: str) -> bool:
-        part, *between, _ = name.split("/")
-        return (not parts or part in parts) and (by_relation or not any(_is_type(word) for word in between))
+        part, *rest = name.split("/")
+        return (not parts or part in parts) and (by_relation or not any(_is_type(word) for word in rest[:-1]))
 
     return {column: {k: v for k, v in metrics.items() if wanted(k)} for column, metrics in found.items()}
 

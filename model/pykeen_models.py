@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -44,10 +45,14 @@ class Training:
 
 
 class PykeenLinks:
-    """A trained model of PyKEEN as a LinkScorer, which can be asked for relations too."""
+    """A trained model of PyKEEN as a LinkScorer, which can be asked for relations too.
 
-    def __init__(self, model: Any, relations: int, width: int) -> None:
-        self.model, self._relations, self._width = model, relations, width
+    `seconds` are what its training took: of processors on a CPU, else of the clock.
+    """
+
+    def __init__(self, model: Any, relations: int, width: int, seconds: float) -> None:
+        self.model, self.seconds = model, seconds
+        self._relations, self._width = relations, width
 
     def tails(self, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
         """PyKEEN's scores of all tails."""
@@ -115,6 +120,8 @@ def train(name: str, facts: Facts, training: Training, seed: int) -> PykeenLinks
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyKEEN's, of torch's newer versions
+        now = time.process_time if training.device == "cpu" else time.perf_counter
+        began = now()
         gc.freeze()  # PyKEEN collects garbage every epoch, and looks through all that is loaded: half a second
         try:
             loop.train(
@@ -127,7 +134,7 @@ def train(name: str, facts: Facts, training: Training, seed: int) -> PykeenLinks
             )
         finally:
             gc.unfreeze()
-    return PykeenLinks(model, facts.relations, 2 * training.dim)
+    return PykeenLinks(model, facts.relations, 2 * training.dim, now() - began)
 
 
 def _pykeen(part: str) -> Any:

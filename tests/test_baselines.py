@@ -116,6 +116,8 @@ def test_embeddings_learn_a_rule_and_stand_as_pykeens_evaluator_has_them(tmp_pat
         assert metrics["relations/triples"] == 10
         assert found["settings"]["seeds"] == [0, 1]
         assert "links/mrr" in found["spread"]
+        assert metrics["seconds"] > 0
+        assert "seconds" in found["counts"]
     assert metrics["links/mrr"] > 50  # chance is about 11
 
 
