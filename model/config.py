@@ -38,8 +38,8 @@ class TowerShape(NamedTuple):
 
 
 #: The paper's CLIPs, and three small enough to be trained on a CPU while somebody waits: `small` for pictures of one
-#: object, `scenes` for the drawn world's scenes, a cell of which is one of its patches (FINDINGS 1.7), `photos` for small
-#: photographs.
+#: object, `scenes` for the drawn world's scenes, a cell of which is one of its patches (FINDINGS 1.7), `photos` for
+#: photographs made small.
 #: At CLIP's 0.02 the small one's position embeddings drown in its patches and it learns no places (FINDINGS 1.6).
 TOWERS: dict[str, TowerShape] = {
     "small": TowerShape(32, 8, 96, 3, 4, 96, 3, 4, 32, 96, 0.5),
