@@ -76,6 +76,11 @@ def spread(by_seed: BySeed) -> dict[str, dict[str, Any]]:
     return found
 
 
+def seeds_of(figures: Mapping[str, Mapping[str, Any]]) -> int:
+    """How many seeds an arm has."""
+    return max(len(told["seeds"]) for told in figures.values())
+
+
 def _figures(run: Path) -> dict[str, float]:
     metrics: dict[str, float] = dict(Run(run).results["metrics"])
     last = Run(run).metrics().rows[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.evidence import COSTS, Evidence
+from model.evidence import COSTS, Evidence, seeds_of
 from model.evidence_runs import PROCESSOR
 from model.results_table import is_percent
 
@@ -49,10 +49,6 @@ def table(own: Mapping[str, Any], arms: Mapping[str, Figures]) -> str:
         others["chance"] = own["chance"]
     rows += [[arm, *(f"{told[name]:.1f}" if name in told else "" for name in columns)] for arm, told in others.items()]
     return _markdown(["arm", *columns], rows)
-
-
-def seeds_of(figures: Figures) -> int:
-    return max(len(told["seeds"]) for told in figures.values())
 
 
 def sizes(own: Mapping[str, Any]) -> str:
