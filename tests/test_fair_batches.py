@@ -6,11 +6,12 @@ from dataclasses import fields
 
 import pytest
 import torch
+from PIL import Image
 
 from ingest.load import load
 from ingest.world import draw_world, read_world
 from ingest.world_truth import Settings
-from kgstore import open_store
+from kgstore import Entity, Source, Triple, open_store
 from kgstore.projecting import project
 from kgstore.projection import Projection
 from kgstore.recipes import load_recipe, parse_parameters
@@ -78,3 +79,40 @@ def test_all_arms_of_a_seed_see_the_same_pictures_with_the_same_captions_in_a_st
         if EXPERIMENT.arms[name].recipe == "all":  # another graph numbers its entities anew, and draws other wordings
             assert pairs == wanted, name
     assert pairs_of(EXPERIMENT.arms["clip"], projections["all", ()], seed, step + 1) != wanted
+
+
+@pytest.fixture(scope="module")
+def synsets(tmp_path_factory: pytest.TempPathFactory) -> Projection:
+    """Twelve kinds of two families with pictures, names and glosses, as of WordNet; a kind carries two pictures."""
+    folder = tmp_path_factory.mktemp("synsets")
+    entities, triples = [Entity(f"s:{name}", "concept", name) for name in ("dog", "car")], []
+    for kind in range(12):
+        of = [f"s/{kind}-{number}.png" for number in range(8)]
+        name = f"{'abcdefghijkl'[kind]} thing"
+        entities.append(Entity(f"s:{kind}", "concept", name, (name, f"another {name}"), tuple(of[:2])))
+        entities.append(Entity(f"s:{kind}/gloss", "phrase", f"means a {name}"))
+        triples.append(Triple(f"s:{kind}", "IS_A", "s:dog" if kind % 2 else "s:car"))
+        triples.append(Triple(f"s:{kind}", "HAS_GLOSS", f"s:{kind}/gloss"))
+        triples.append(Triple(f"s:{kind}/gloss", "GLOSS_OF", f"s:{kind}"))
+        for number, reference in enumerate(of):
+            Image.new("RGB", (32, 32), (20 * kind, 30 * number, 0)).save(folder / reference[2:])
+            entities.append(Entity(f"s:{kind}/{number}", "image", images=(reference,)))
+            triples.append(Triple(f"s:{kind}/{number}", "IMAGE_OF", f"s:{kind}"))
+    with open_store(folder / "graph.db") as store:
+        store.write(entities, triples, source=Source("s", image_root=str(folder)))
+        return project(store, load_recipe("all"), folder / "projection")
+
+
+def test_arms_with_synsets_see_the_same_pictures_beside_the_same_names_however_they_are_composed_alike(
+    synsets: Projection,
+) -> None:
+    """A synset is shown by a picture at times, which is no pair then: in all arms the same ones."""
+    seen: dict[float, dict[str, object]] = {}
+    for name, arm in read_experiment(SHIPPED / "tiny-imagenet.toml").arms.items():
+        composed = arm.settings.get("compose", {}).get("classes", 0.0)
+        seen.setdefault(composed, {})[name] = pairs_of(arm, synsets, 1, 3)
+    assert len(seen) == 2
+    for arms in seen.values():
+        first = next(iter(arms.values()))
+        assert len(arms) >= 2
+        assert all(pairs == first for pairs in arms.values()), list(arms)
