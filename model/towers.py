@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel
 
 from kgstore.errors import KgError
-from model.config import TOWERS, BadConfig
+from model.config import TOWERS, BadConfig, TowerShape
 
 #: Byte-pair vocabulary of CLIP: 49,152 merges, 256 bytes, start and end.
 VOCABULARY, START, END = 49_408, 49_406, 49_407
@@ -159,6 +159,10 @@ def new_clip(preset: str, attention: str = "eager") -> CLIPModel:
     )
     clip = clip_of_config(config, attention)
     nn.init.normal_(clip.vision_model.embeddings.position_embedding.weight, std=shape.position_scale)
+    if shape.text_scale != TowerShape._field_defaults["text_scale"]:  # which is what transformers draws by itself
+        words = clip.text_model.embeddings
+        nn.init.normal_(words.token_embedding.weight, std=shape.text_scale)
+        nn.init.normal_(words.position_embedding.weight, std=shape.text_scale)
     return clip
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.config import TOWERS, ModelConfig
 from model.fusion import Elements, Fusion, Layer, Sequence
 from model.graph_network import GatedMean, GraphNetwork
 from model.knowledge_clip import Encoding, mixed, pooled_grid
-from model.towers import BadTowers, Towers, clip_from_checkpoint
+from model.towers import BadTowers, Towers, clip_from_checkpoint, new_clip
 from tests.training_batches import TINY, random_batch, random_texts, tiny_clip, tiny_network
 
 LOSSES = ("e2e", "e2e_heads", "e2r", "g2e", "kd", "clip")
@@ -36,6 +36,18 @@ def test_a_checkpoint_that_is_none_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(BadTowers, match="No CLIP can be loaded from the folder"):
         clip_from_checkpoint(str(tmp_path))
+
+
+def test_a_preset_begins_with_embeddings_of_its_own_scales() -> None:
+    for name in ("small", "scenes"):
+        shape, clip = TOWERS[name], new_clip(name)
+        words, patches = clip.text_model.embeddings, clip.vision_model.embeddings
+        for weights, scale in (
+            (words.token_embedding.weight, shape.text_scale),
+            (words.position_embedding.weight, shape.text_scale),
+            (patches.position_embedding.weight, shape.position_scale),
+        ):
+            assert weights.std().item() == pytest.approx(scale, rel=0.1)
 
 
 def test_the_sequence_is_head_token_head_relation_tail_with_encodings() -> None:
