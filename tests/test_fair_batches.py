@@ -64,21 +64,17 @@ def pairs_of(arm: Arm, projection: Projection, seed: int, step: int) -> list[tup
     )
 
 
-@pytest.mark.parametrize(("seed", "step"), [(0, 0), (2, 5)])
 def test_all_arms_of_a_seed_see_the_same_pictures_with_the_same_captions_in_a_step(
-    projections: dict[Recipe, Projection], seed: int, step: int
+    projections: dict[Recipe, Projection],
 ) -> None:
-    seen = {
-        name: pairs_of(arm, projections[arm.recipe, arm.parameters], seed, step)
-        for name, arm in EXPERIMENT.arms.items()
-    }
+    seen = {name: pairs_of(arm, projections[arm.recipe, arm.parameters], 2, 5) for name, arm in EXPERIMENT.arms.items()}
     wanted = seen["clip"]
     assert len(dict(wanted)) == EXPERIMENT.arms["clip"].settings["batch_size"]
     for name, pairs in seen.items():
         assert [pixels for pixels, _ in pairs] == [pixels for pixels, _ in wanted], name
         if EXPERIMENT.arms[name].recipe == "all":  # another graph numbers its entities anew, and draws other wordings
             assert pairs == wanted, name
-    assert pairs_of(EXPERIMENT.arms["clip"], projections["all", ()], seed, step + 1) != wanted
+    assert pairs_of(EXPERIMENT.arms["clip"], projections["all", ()], 2, 6) != wanted
 
 
 @pytest.fixture(scope="module")
