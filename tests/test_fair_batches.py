@@ -78,6 +78,28 @@ def test_all_arms_of_a_seed_see_the_same_pictures_with_the_same_captions_in_a_st
 
 
 @pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Projection:
+    folder = tmp_path_factory.mktemp("scenes")
+    world = Settings(pictures=0, scenes=96, scene_kinds=3, others=0, layout="opposite")
+    draw_world(folder / "world", world, progress=False)
+    with open_store(folder / "graph.db") as store:
+        load(store, read_world(folder / "world"), progress=False)
+        return project(store, load_recipe("all"), folder / "projection")
+
+
+def test_arms_with_scenes_see_the_same_pictures_beside_the_same_captions_if_they_are_composed_alike(
+    scenes: Projection,
+) -> None:
+    seen: dict[float, dict[str, object]] = {}
+    for name, arm in read_experiment(SHIPPED / "world-scenes.toml").arms.items():
+        seen.setdefault(arm.settings.get("compose", {}).get("pictures", 0.0), {})[name] = pairs_of(arm, scenes, 1, 3)
+    uniform, composed = seen[0.0], seen[1.0]
+    assert composed["clip-composed"] != uniform["clip"]
+    for name, pairs in {**uniform, **composed}.items():
+        assert pairs == (uniform["clip"] if name in uniform else composed["clip-composed"]), name
+
+
+@pytest.fixture(scope="module")
 def synsets(tmp_path_factory: pytest.TempPathFactory) -> Projection:
     """Twelve kinds of two families with pictures, names and glosses, as of WordNet; a kind carries two pictures."""
     folder = tmp_path_factory.mktemp("synsets")
