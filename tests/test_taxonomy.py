@@ -11,6 +11,7 @@ import pytest
 from kgstore import Entity, Triple, open_store
 from kgstore.projecting import project
 from kgstore.recipes import load_recipe
+from model.evaluate import Asked, asked_about
 from model.held_out import NothingToMeasure
 from model.predict import Predictor
 from model.retrieval import average_precision, chance_precision
@@ -101,5 +102,10 @@ def test_a_drawn_world_is_asked_for_its_hypernyms_and_glosses(subject: Predictor
             assert 0 <= figures[f"{space}/{measure}"] <= 100
     assert figures["unseen/pictures"] == 0
     assert "towers/unseen_top1" not in figures
+    only = asked_about(subject.projection, ["taxonomy"], Asked())
+    assert only is not None
+    assert len(only) < subject.projection.entity_count / 4
+    few = Predictor(subject.run, subject.projection, only=only, progress=False)
+    assert evaluate_taxonomy(few) == pytest.approx(figures, abs=0.01)
     with pytest.raises(NothingToMeasure, match="no valid pictures with classes"):
         evaluate_taxonomy(subject, "valid")
