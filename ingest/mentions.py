@@ -9,16 +9,15 @@ pronouns, prepositions, auxiliaries) mention nothing.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from kgstore.records import in_parts
 from kgstore.store import TRIPLE_COLUMNS, GraphStore
 from kgstore.values import Relation, Source, TripleKey
 
@@ -179,11 +178,11 @@ def mention(store: GraphStore, source: Source, *, prune: bool = False, dry_run: 
         database.execute(NEW)
         found = Mentioned(*database.execute(COUNTS).fetchall()[0])
         found.ambiguous = {words: ids for words, ids, _ in database.execute(AMBIGUOUS).fetchall()}
-        if found.new and not dry_run:
+        if found.mentions and not dry_run:  # though none is new: a killed one may have left one direction alone
             rows = database.sql(COLUMNS, params={"source": source.name}).to_arrow_reader(BATCH)
             batches = (batch.cast(TRIPLE_COLUMNS) for batch in rows)
-            while some := list(islice(batches, (store.transaction_rows or sys.maxsize) // BATCH)):
-                store.write_columns((), some, [MENTIONS, MENTIONED_IN])
+            for part in in_parts(batches, store.transaction_rows) if store.transaction_rows else [batches]:
+                store.write_columns(triples=part, relations=[MENTIONS, MENTIONED_IN])
         stale = [TripleKey(*row) for row in database.execute(STALE).fetchall()]
         found.stale = sum(key.type == MENTIONS.type for key in stale)
         if prune and not dry_run:

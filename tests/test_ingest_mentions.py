@@ -12,7 +12,7 @@ from ingest.link import MARK
 from ingest.mentions import mention
 from kgstore import open_store
 from kgstore.store import GraphStore
-from kgstore.values import Entity, Relation, Triple
+from kgstore.values import Entity, Relation, Triple, TripleKey
 
 CAPTIONS = {
     "c:1": ("Two dogs and a man's hot dog .", "train"),
@@ -72,7 +72,9 @@ def test_captions_mention_the_concepts_that_their_words_name(store: GraphStore) 
     assert found.ambiguous["dog"] == ["vg:synset/dog.n.01", "vg:synset/dog.n.03"]
     assert {Relation("MENTIONS", "mentions"), Relation("MENTIONED_IN", "mentioned in")} <= set(store.relations())
 
+    store.retract(MARK.name, triples=[TripleKey("cn:/c/en/dog", "MENTIONED_IN", "c:1")])  # as a killed one leaves it
     again = mention(store, MARK)
+    assert _mentions(store, "MENTIONED_IN")["cn:/c/en/dog"] == {"c:1"}
     assert (again.mentions, again.new, again.stale) == (10, 0, 0)
 
 
