@@ -26,10 +26,11 @@ Captions use kinds and colours only; every other name is told by the graph alone
 out, a test picture, a test scene, what only they bear and the triples that touch these have split "test"; those of
 --valid-pictures and --valid-scenes, which show compositions that training sees, have split "valid".
 
-Relations in space are learnt from nothing most easily in `--pictures 0 --scenes 4000 --scene-kinds 6 --others 0
---layout opposite`, by `--towers scenes --compose pictures=0.9 --group-size 4`: few pairs of objects, nothing beside
-them, places that say which of the two it is, and all four relations of a pair in a group, as the family of scenes has
-them. In the grid the same towers stayed at chance for 2,000 steps.
+Relations in space are learnt from nothing most easily in `--pictures 0 --scenes 4000 --scene-kinds 3 --others 0
+--layout opposite`, by `--towers scenes --compose pictures=1 --group-size 4 --schedule constant`: few pairs of objects,
+nothing beside them, places that say which of the two it is, all four relations of a pair in a group, as the family of
+scenes has them, and a rate that is still there when it comes, all at once and after hundreds of steps of nothing. In the
+grid the same towers stayed at chance for 2,000 steps.
 
 truth.json, an object:
   format, settings             1, and the options of the world
