@@ -29,8 +29,8 @@ out, a test picture, a test scene, what only they bear and the triples that touc
 Relations in space are learnt from nothing most easily in `--pictures 0 --scenes 4000 --scene-kinds 3 --others 0
 --layout opposite`, by `--towers scenes --compose pictures=1 --group-size 4 --schedule constant`: few pairs of objects,
 nothing beside them, places that say which of the two it is, all four relations of a pair in a group, as the family of
-scenes has them, and a rate that is still there when it comes, all at once and after hundreds of steps of nothing. In the
-grid the same towers stayed at chance for 2,000 steps.
+scenes has them, and a rate that is still there when it comes, all at once and after hundreds of steps of nothing. In
+the grid the same towers stayed at chance for 2,000 steps.
 
 truth.json, an object:
   format, settings             1, and the options of the world
