@@ -64,7 +64,10 @@ def ask_names(subject: Predictor, split: str = "test") -> Figures:
 
 
 def ask_probe(subject: Predictor, split: str = "test") -> Figures:
-    """The relation probe on a split's scenes, each form beside its mirror, and the same with two colours swapped."""
+    """The relation probe on a split's scenes, each form beside its mirror, and the same with two colours swapped.
+
+    ..._held_out: the same for scenes with a thing in a colour that no training picture shows it in
+    """
     truth = read_truth(subject)
     scenes = {id_: scene for id_, scene in truth["scenes"].items() if scene["split"] == split}
     rows, scenes_of_rows = _rows_of(subject, list(scenes))
@@ -72,6 +75,7 @@ def ask_probe(subject: Predictor, split: str = "test") -> Figures:
         raise NothingToMeasure(f"This world has no {split} scenes, so the relation probe is not asked.")
     told = [list(scenes.values())[k] for k in scenes_of_rows]
     sentences = [_sentences(truth, scene) for scene in told]
+    new = np.array([_is_new(truth, scene) for scene in told])
     figures = {"scenes": float(len(rows))}
     for space, scorer in scorers(subject, rows).items():
         distinct = sorted({text for eight in sentences for text in eight})
@@ -79,6 +83,9 @@ def ask_probe(subject: Predictor, split: str = "test") -> Figures:
         columns = np.array([[place[text] for text in eight] for eight in sentences])
         scores = np.take_along_axis(scorer(distinct), columns, axis=1)
         figures |= {f"{space}/{name}": 100 * share for name, share in relation_probe(scores[:, :4]).items()}
+        if new.any():
+            held_out = relation_probe(scores[new, :4])
+            figures |= {f"{space}/{name}_held_out": 100 * held_out[name] for name in ("swap", "word", "all")}
         figures[f"{space}/colour_as_written"] = 100 * preference(scores[:, 0], scores[:, 4])
         figures[f"{space}/colour_mirrored"] = 100 * preference(scores[:, 1], scores[:, 5])
     return figures
@@ -175,6 +182,11 @@ def _rows_of(subject: Predictor, ids: Sequence[str]) -> tuple[Int64[np.ndarray, 
     known = [k for k, id_ in enumerate(ids) if subject.holds(id_)]
     rows = first_pictures(subject, subject.projection.numbers([ids[k] for k in known]))
     return rows[rows >= 0], np.array(known, np.int64)[rows >= 0]
+
+
+def _is_new(truth: dict[str, Any], scene: dict[str, Any]) -> bool:
+    """Whether the scene tells of a thing in a colour that is held out."""
+    return any([thing["colour"], thing["kind"]] in truth["held_out"] for thing in scene["objects"][:2])
 
 
 def _sentences(truth: dict[str, Any], scene: dict[str, Any]) -> tuple[str, ...]:

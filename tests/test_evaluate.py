@@ -191,6 +191,7 @@ def test_a_trained_run_is_asked_by_both_relations(subject: Predictor) -> None:
     assert figures["asked/is_a_gives_hypernym"] <= figures["asked/is_a_hypernym_4"]
     probe = ask_probe(subject)
     assert probe["scenes"] == 2
+    assert {"towers/swap_held_out", "fused/all_held_out"} <= set(probe)
     assert probe["towers/swap"] == pytest.approx((probe["towers/swap_as_written"] + probe["towers/swap_mirrored"]) / 2)
 
 
