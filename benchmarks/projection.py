@@ -3,7 +3,9 @@
     python -m benchmarks.projection [--edges 2000000] [--graph FOLDER] [--neo4j]
 
 The recipe is `all`, the graph that of benchmarks.power_law in an embedded store, kept in --graph for another run, and
-with --neo4j in a server of its own as well. Entities are timed apart: what is compared is edges alone.
+with --neo4j in a server of its own as well. Entities are timed apart: what is compared is edges alone. Ways take turns,
+and of each the fastest of --rounds counts: a server compiles what it runs, and others may use the machine. Therefore
+seconds of the processors are told too: of this process, of what reads for it and of the server.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import NamedTuple, TypeVar
 from benchmarks.power_law import PowerLaw, imported, kept
 from kgstore import GraphStore, open_store
 from kgstore.command import run_command
-from kgstore.errors import QueryStopped
+from kgstore.errors import KgError, QueryStopped
 from kgstore.neo4j_store import Neo4jStore
 from kgstore.plain_recipe import first_rows
 from kgstore.projecting import numbered_entities, project
@@ -43,9 +45,17 @@ class Measured(NamedTuple):
     edges: int
     edges_per_second: float
     rows_per_second: float | None  # None: the store gave up
+    edges_per_processor_second: float
+    rows_per_processor_second: float | None
     entities_seconds: float
     reopened_seconds: float
     memory_bytes: int
+    load: float  # processes that wanted a core in the last minute, ours among them
+
+
+class Spent(NamedTuple):
+    seconds: float
+    processor: float
 
 
 def main() -> None:
@@ -53,16 +63,20 @@ def main() -> None:
     graph = PowerLaw(arguments.edges)
     with tempfile.TemporaryDirectory() as folder:
         with open_store(kept(graph, Path(arguments.graph or folder))) as store:
-            rows = [measure("embedded", store, Path(folder))]
+            rows = [measure("embedded", store, Path(folder), arguments.rounds)]
         if arguments.neo4j:
             with imported(graph) as server, open_store(server.uri) as store:
-                rows.append(measure("neo4j", store, Path(folder)))
+                rows.append(measure("neo4j", store, Path(folder), arguments.rounds, server.process.pid))
     for row in rows:
         beside = "the store gave up"
         if row.rows_per_second:
             beside = f"{row.rows_per_second:,.0f} ({row.edges_per_second / row.rows_per_second:.1f} times)"
+        if row.rows_per_processor_second:
+            times = row.edges_per_processor_second / row.rows_per_processor_second
+            beside += f", {times:.1f} times by processor seconds"
         print(
-            f"{row.store:9} {row.edges:>11,} edges: {row.edges_per_second:>10,.0f} edges/s, row by row {beside}; "
+            f"{row.store:9} {row.edges:>11,} edges: {row.edges_per_second:>10,.0f} edges/s, "
+            f"{row.edges_per_processor_second:,.0f} a processor second, row by row {beside}; load {row.load:.1f}; "
             f"entities {row.entities_seconds:.1f} s; reopened in {row.reopened_seconds * 1000:.1f} ms; "
             f"{row.memory_bytes / 2**20:,.0f} MiB beyond the mapped arrays"
         )
@@ -70,23 +84,45 @@ def main() -> None:
         Path(arguments.out).write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n", encoding="utf-8")
 
 
-def measure(name: str, store: GraphStore, folder: Path) -> Measured:
-    _, entities = _timed(lambda: numbered_entities(store))
-    rows = _rows_per_second(store)
-    with _watching() as memory:
-        projection, whole = _timed(lambda: project(store, RECIPE, folder / name))
-    _, reopened = _timed(lambda: open_projection(projection.directory))
-    seconds = whole - entities
-    return Measured(name, projection.edge_count, projection.edge_count / seconds, rows, entities, reopened, memory[0])
+def measure(name: str, store: GraphStore, folder: Path, rounds: int, server: int = 0) -> Measured:
+    edges: list[Spent] = []
+    rows: list[Spent] = []
+    entities: list[Spent] = []
+    most_memory = 0
+    for _ in range(rounds):
+        entities.append(_spent(lambda: numbered_entities(store), server)[1])
+        if len(rows) == len(edges):  # else the store gave up
+            rows += _row_by_row(store, server)
+        with _watching() as memory:
+            projection, whole = _spent(lambda: project(store, RECIPE, folder / name), server)
+        edges.append(Spent(whole.seconds - entities[-1].seconds, whole.processor - entities[-1].processor))
+        most_memory = max(most_memory, memory[0])
+    _, reopened = _spent(lambda: open_projection(projection.directory), server)
+    many = projection.edge_count
+    return Measured(
+        name,
+        many,
+        many / min(spent.seconds for spent in edges),
+        NAIVE_ROWS / min(spent.seconds for spent in rows) if rows else None,
+        many / min(spent.processor for spent in edges),
+        NAIVE_ROWS / min(spent.processor for spent in rows) if rows else None,
+        min(spent.seconds for spent in entities),
+        reopened.seconds,
+        most_memory,
+        os.getloadavg()[0],
+    )
 
 
-def _rows_per_second(store: GraphStore) -> float | None:
+def _row_by_row(store: GraphStore, server: int) -> list[Spent]:
+    """Reading NAIVE_ROWS rows, if the store does not give up."""
     try:
-        rows, seconds = _timed(lambda: sum(1 for _ in _rows(store)))
+        rows, spent = _spent(lambda: sum(1 for _ in _rows(store)), server)
     except QueryStopped as error:
         print(f"row by row: {error}", file=sys.stderr)
-        return None
-    return rows / seconds
+        return []
+    if rows != NAIVE_ROWS:
+        raise KgError(f"The graph has {rows:,} edges; give --edges {NAIVE_ROWS} or more.")
+    return [spent]
 
 
 def _rows(store: GraphStore) -> Iterator[object]:
@@ -119,15 +155,19 @@ def _watching() -> Iterator[list[int]]:
 
 def _own_memory() -> int:
     """Bytes of anonymous memory of this process and those that it started; a server is none of them."""
-    mine = os.getpid()
-    total = _anonymous(mine)
-    for task in Path(f"/proc/{mine}/task").iterdir():
+    return sum(map(_anonymous, (os.getpid(), *_readers())))
+
+
+def _readers() -> list[int]:
+    """The processes that read an embedded store for this one."""
+    found = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
         try:
             children = (task / "children").read_text().split()
         except OSError:
             continue
-        total += sum(_anonymous(int(child)) for child in children if _is_reader(int(child)))
-    return total
+        found += [int(child) for child in children if _is_reader(int(child))]
+    return found
 
 
 def _is_reader(process: int) -> bool:
@@ -145,10 +185,19 @@ def _anonymous(process: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    began = time.perf_counter()
+def _spent(work: Callable[[], T], server: int) -> tuple[T, Spent]:
+    began, before = time.perf_counter(), _processor_seconds(server)
     result = work()
-    return result, time.perf_counter() - began
+    return result, Spent(time.perf_counter() - began, _processor_seconds(server) - before)
+
+
+def _processor_seconds(server: int) -> float:
+    """What this process, its readers and the server took of the processors so far."""
+    ticks = 0
+    for process in (os.getpid(), *_readers(), *([server] if server else [])):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # user and system
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -156,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--edges", type=int, default=2_000_000, help="edges of the graph (default %(default)s)")
     parser.add_argument("--graph", help="a folder that keeps the embedded graph (default: none)")
     parser.add_argument("--neo4j", action="store_true", help="measure a Neo4j server too")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each way is timed (default %(default)s)")
     parser.add_argument("--out", help="write the figures to this file, as JSON")
     return parser
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64, UInt8, UInt16
+from jaxtyping import Bool, Float32, Int32, Int64, UInt8, UInt16
 
 from kgstore.errors import BadProjection
 
@@ -68,12 +68,17 @@ def arranged(
     split: UInt8[np.ndarray, " e"],
     source: UInt16[np.ndarray, " e"],
 ) -> Edges:
-    """Edges in order. What comes more than once has its greatest weight, and the first split and source by number."""
+    """Edges in order. What comes more than once has its greatest weight, and the first split and source by number.
+
+    The keys are taken over. Where nothing else differs they are sorted alone, which is four times as fast.
+    """
+    if all(_is_alike(each) for each in (weight, split, source)):
+        keys.sort()
+        keys = keys[_is_first(keys)]
+        return Edges(keys, *(each[: len(keys)] for each in (weight, split, source)))
     order = np.argsort(keys).astype(np.uint32)  # half as long as argsort's own
     keys = keys[order]
-    distinct = np.empty(len(keys), bool)
-    distinct[:1] = True
-    np.not_equal(keys[1:], keys[:-1], out=distinct[1:])
+    distinct = _is_first(keys)
     if distinct.all():
         return Edges(keys, weight[order], split[order], source[order])
     first = np.flatnonzero(distinct)
@@ -83,6 +88,18 @@ def arranged(
         np.minimum.reduceat(split[order], first),
         np.minimum.reduceat(source[order], first),
     )
+
+
+def _is_alike(values: np.ndarray) -> bool:
+    return not len(values) or bool(values.min() == values.max())
+
+
+def _is_first(keys: Int64[np.ndarray, " e"]) -> Bool[np.ndarray, " e"]:
+    """Of sorted keys, where another one begins."""
+    first = np.empty(len(keys), bool)
+    first[:1] = True
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    return first
 
 
 def keys_of(

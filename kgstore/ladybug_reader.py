@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -28,6 +28,8 @@ from kgstore.ladybug_engine import LadybugEngine, default_memory
 
 STARTS_WITHIN = 60.0
 LOOKS_EVERY = 0.05
+
+Way = Literal["columns", "at once", "ends"]
 
 
 class LadybugReader:
@@ -64,13 +66,11 @@ class LadybugReader:
         self._connection.send(("rows", cypher, dict(parameters), limit))
         return self._answer(seconds)
 
-    def columns(
-        self, cypher: str, parameters: Mapping[str, object], *, at_once: bool = False
-    ) -> Iterator[pa.RecordBatch]:
+    def columns(self, cypher: str, parameters: Mapping[str, object], way: Way = "columns") -> Iterator[pa.RecordBatch]:
         """The answer without a time limit; Ctrl-C ends it, and so does leaving it half read. What has no parameters
-        can be asked for `at_once`, which is faster."""
+        can be asked for `at once`, which is faster, and what asks for two ends alone for these `ends`."""
         self._wake()
-        self._connection.send(("at once" if at_once else "columns", cypher, dict(parameters), 0))
+        self._connection.send((way, cypher, dict(parameters), 0))
         whole = False
         try:
             schema = pa.ipc.read_schema(pa.py_buffer(self._answer(None)))
@@ -189,6 +189,8 @@ def serve(path: Path, connection: Connection) -> None:
                 connection.send((names, _Plain(engine, tables).rows(rows)))
             elif what == "at once" and engine is not None:
                 _send_columns(engine.arrow_at_once(cypher), connection)
+            elif what == "ends" and engine is not None:
+                _send_columns(engine.ends(cypher), connection)
             elif engine is not None:
                 _send_columns(engine.arrow(cypher, parameters), connection)
         except KgError as error:

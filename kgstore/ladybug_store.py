@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import pyarrow as pa
 
 from kgstore import ladybug_facts, merge
+from kgstore.ahead import one_ahead
 from kgstore.counting import Remembered, statistics_of
 from kgstore.decisions import Asked, Decided, decide_each
 from kgstore.errors import StoreUnavailable, UnknownEntity
@@ -29,8 +30,9 @@ from kgstore.ladybug_bulk import BulkWrite, read_ahead
 from kgstore.ladybug_cypher import NO_RELATION, for_ladybug, names_as_written, table_of, type_of
 from kgstore.ladybug_engine import LadybugEngine
 from kgstore.ladybug_paths import AMONG, paths
+from kgstore.ladybug_reader import Way
 from kgstore.ladybug_readers import LadybugReaders
-from kgstore.ladybug_recipe import TableQuery, table_query
+from kgstore.ladybug_recipe import TableQuery, over, table_query
 from kgstore.ladybug_retract import retract
 from kgstore.ladybug_statements import (
     ADDED_COLUMNS,
@@ -603,16 +605,30 @@ class LadybugStore:
         if queries is None or plain is None:
             yield from self.columns(cypher, parameters)
             return
+        for batches in one_ahead(self._recipe_parts(queries, since)):
+            yield from batches
+
+    def _recipe_parts(self, queries: Mapping[str, TableQuery], since: Extent | None) -> Iterator[list[pa.RecordBatch]]:
         end = (self._run(LAST_NUMBER)[0][0] or 0) + 1
         for table, query in queries.items():
             rows = self._run(on(table, COUNT_TRIPLES))[0][0] if since is None else 1
             parts = -(-rows // RECIPE_CHUNK)
+            alike = None if query.alike is None else query.alike.answer(self._read_columns, rows)
             for part in range(parts):
-                asked = query.over(end * part // parts, end * (part + 1) // parts)
-                self._shorten_log()
-                with self._readers.reading() as reader:
-                    answer = list(reader.columns(asked, {}, at_once=True))
-                yield from map(query.complete, answer)
+                heads = (end * part // parts, end * (part + 1) // parts)
+                if alike is None or query.alike is None:
+                    answer = self._read_columns(over(query.cypher, *heads), {}, "at once")
+                    yield [query.complete(batch) for batch in answer]
+                elif len(alike):
+                    found = self._read_columns(over(query.alike.ends, *heads), {}, "ends")
+                    yield [query.with_ends(alike, ends) for ends in found]
+
+    def _read_columns(
+        self, cypher: str, parameters: Mapping[str, object], way: Way = "columns"
+    ) -> list[pa.RecordBatch]:
+        self._shorten_log()
+        with self._readers.reading() as reader:
+            return list(reader.columns(cypher, parameters, way))
 
     def _table_queries(
         self, plain: PlainRecipe, parameters: Mapping[str, object], since: Extent | None

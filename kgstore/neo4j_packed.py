@@ -73,6 +73,10 @@ WITH e, e.id AS id ORDER BY id LIMIT $many
 RETURN collect(id), collect(COUNT { (e)-->() })
 """
 ENTITY_RANGE = _packed(_ENTITY_BODY, _ENTITY, _ENTITY_SHARED)
+NUMBERED_RANGE = _packed(
+    _ENTITY_BODY.replace("WITH", "WITH id(e) AS number,"), {**_ENTITY, "number": "number"}, _ENTITY_SHARED
+)
+NUMBERED_COLUMNS = ENTITY_COLUMNS.append(pa.field("number", pa.int64()))
 TRIPLE_RANGE = _packed(_TRIPLE_BODY, _TRIPLE, _TRIPLE_SHARED)
 #: For one entity with more relations than a read may hold.
 TRIPLE_ROWS = _TRIPLE_BODY + "RETURN " + ", ".join(_TRIPLE.values())
@@ -82,13 +86,14 @@ Row = tuple[Any, ...]
 Stream = Callable[[str, Mapping[str, object]], Iterator[Row]]
 
 
-def entity_columns(stream: Stream) -> Iterator[pa.RecordBatch]:
+def entity_columns(stream: Stream, *, numbered: bool = False) -> Iterator[pa.RecordBatch]:
+    cypher, schema = (NUMBERED_RANGE, NUMBERED_COLUMNS) if numbered else (ENTITY_RANGE, ENTITY_COLUMNS)
     after = ""
     while True:
         [[upto]] = stream(END_OF_RANGE, {"after": after, "many": ENTITIES_READ})
         if upto is None:
             return
-        yield from _unpacked(stream(ENTITY_RANGE, {"after": after, "upto": upto}), ENTITY_COLUMNS, _ENTITY_SHARED)
+        yield from _unpacked(stream(cypher, {"after": after, "upto": upto}), schema, _ENTITY_SHARED)
         after = upto
 
 

@@ -23,6 +23,7 @@ from kgstore.facts import ALL_FACTS, FactFilter, FactOrder, Facts, PredictionCou
 from kgstore.neo4j_bulk import GATHERED, BulkWrite
 from kgstore.neo4j_driver import Neo4jDriver, Work, run, run_counting
 from kgstore.neo4j_foreign import foreign
+from kgstore.neo4j_numbers import Numbers, numbers
 from kgstore.neo4j_packed import entity_columns, triple_columns
 from kgstore.neo4j_paths import AMONG, paths
 from kgstore.neo4j_retract import retract
@@ -510,7 +511,7 @@ class Neo4jStore:
         return Extent(graph, revision, self._read(LAST_CHANGE)[0][0], entities, types)
 
     def entity_columns(self, *, numbered: bool = False) -> Iterator[pa.RecordBatch]:
-        return entity_columns(self._driver.stream)
+        return entity_columns(self._driver.stream, numbered=numbered and self._numbers() is not None)
 
     def triple_columns(self) -> Iterator[pa.RecordBatch]:
         return triple_columns(self._driver.stream)
@@ -535,9 +536,17 @@ class Neo4jStore:
             yield from self.columns(cypher, parameters)
             return
         self._driver.plan(cypher, parameters)
-        types = None if since is None else self._grown(since, plain.types)
-        if types is None or types:
-            yield from neo4j_recipe.recipe_columns(self._driver.stream, plain, given, types)
+        stream = self._driver.stream
+        if since is not None:
+            types = self._grown(since, plain.types)
+            yield from neo4j_recipe.columns_by_heads(stream, plain, given, types) if types else ()
+        elif numbers := self._numbers():
+            yield from neo4j_recipe.columns_by_numbers(stream, plain, given, numbers)
+        else:
+            yield from neo4j_recipe.columns_by_heads(stream, plain, given, None)
+
+    def _numbers(self) -> Numbers | None:
+        return numbers(self._driver.read, [name for (name,) in self._driver.read(COUNT_TYPES)])
 
     def _grown(self, since: Extent, types: Collection[str]) -> list[str]:
         """Relation types of which there are more than there were then; of `types`, if any are given."""

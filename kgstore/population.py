@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Literal, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float32, Int32, UInt8, UInt16
+from jaxtyping import Float32, Int32, Int64, UInt8, UInt16
 from tqdm import tqdm
 
 from kgstore.errors import BadProjection
@@ -49,8 +49,8 @@ class Numbering:
 
     def numbers(self, recipe: Recipe, column: str, table: pa.Table) -> Int32[np.ndarray, " e"]:
         """Of the entities that a column names by id, or its `_number` twin by the store's number."""
-        if self.by_store is not None and f"{column}_number" in table.column_names:
-            return self.by_store[table[f"{column}_number"].to_numpy()]
+        if f"{column}_number" in table.column_names:
+            return self._known(recipe, table[f"{column}_number"].to_numpy())
         wanted = table[column].cast(pa.large_string())
         numbers = pc.index_in(wanted, value_set=self.ids)
         if numbers.null_count:
@@ -59,6 +59,13 @@ class Numbering:
                 f"Recipe {recipe.name} returned {column} {first!r}, which is the id of no entity; return h.id and t.id."
             )
         return numbers.to_numpy().astype(np.int32, copy=False)
+
+    def _known(self, recipe: Recipe, by_store: Int64[np.ndarray, " e"]) -> Int32[np.ndarray, " e"]:
+        if self.by_store is not None and by_store.max() < len(self.by_store):
+            numbers = self.by_store[by_store]
+            if numbers.min() >= 0:
+                return numbers
+        raise BadProjection(f"An entity came or went while recipe {recipe.name} was run; project again.")
 
 
 @dataclass(frozen=True)
@@ -117,10 +124,10 @@ def number_rows(
             _check_columns(recipe, table)
             for end in ("head", "tail"):
                 columns[end].append(numbering.numbers(recipe, end, table))
-            columns["relation"].append(_relations(recipe, table, relations))
-            columns["weight"].append(_weights(recipe, table))
-            columns["split"].append(_splits(recipe, table))
-            columns["source"].append(_sources(recipe, table, sources))
+            columns["relation"].append(_once(table, "relation", lambda some: _relations(recipe, some, relations)))
+            columns["weight"].append(_once(table, "weight", lambda some: _weights(recipe, some)))
+            columns["split"].append(_once(table, "split", lambda some: _splits(recipe, some)))
+            columns["source"].append(_once(table, "source", lambda some: _sources(recipe, some, sources)))
             bar.update(len(table))
         catalogue, number = _catalogue(relations.names, store.relations())
         names = sorted(sources.names)
@@ -141,10 +148,9 @@ class _Names:
         return list(self._numbers)
 
     def numbers(self, column: pa.ChunkedArray) -> Int32[np.ndarray, " e"]:
-        """Of a column of text or of a dictionary."""
         parts = []
         for chunk in column.chunks:
-            encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+            encoded = chunk.dictionary_encode()
             here = [self._numbers.setdefault(name, len(self._numbers)) for name in encoded.dictionary.to_pylist()]
             parts.append(np.array(here, np.int32)[encoded.indices.to_numpy()])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -168,6 +174,8 @@ class _Column:
 
     def replace(self, numbers: np.ndarray) -> None:
         """Puts `numbers[n]` in the place of every n."""
+        if (numbers == np.arange(len(numbers))).all():
+            return
         mapped = self.mapped("r+")
         for start in range(0, len(mapped), BLOCK):
             mapped[start : start + BLOCK] = numbers[mapped[start : start + BLOCK]]
@@ -180,10 +188,15 @@ class _Column:
 
 
 def _blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches as they come, or many together where their ids are to be looked up."""
     waiting: list[pa.Table] = []
     rows = 0
     for batch in batches:
-        if len(batch):
+        if not len(batch):
+            continue
+        if "head_number" in batch.schema.names:
+            yield pa.Table.from_batches([batch])
+        else:
             waiting.append(pa.Table.from_batches([batch]))
             rows += len(batch)
         if rows >= BLOCK:
@@ -198,15 +211,24 @@ def _table(batches: list[pa.Table]) -> pa.Table:
     names = batches[0].column_names
     same = [batch.select(names) if set(batch.column_names) == set(names) else batch for batch in batches]
     if len({str(batch.schema) for batch in same}) > 1:
-        same = [_without_dictionaries(batch) for batch in same]
+        same = [_without_runs(batch) for batch in same]
     return pa.concat_tables(same, promote_options="permissive")
 
 
-def _without_dictionaries(batch: pa.Table) -> pa.Table:
+def _without_runs(batch: pa.Table) -> pa.Table:
     for at, field in enumerate(batch.schema):
-        if pa.types.is_dictionary(field.type):
-            batch = batch.set_column(at, field.name, batch[field.name].cast(field.type.value_type))
+        if pa.types.is_run_end_encoded(field.type):
+            batch = batch.set_column(at, field.name, pc.run_end_decode(batch[field.name]))
     return batch
+
+
+def _once(table: pa.Table, name: str, numbers: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
+    """What `numbers` makes of a column, asked once for rows that share a value."""
+    if name not in table.column_names or not pa.types.is_run_end_encoded(table[name].type):
+        return numbers(table)
+    runs = [np.diff(chunk.run_ends.to_numpy(), prepend=0) for chunk in table[name].chunks]
+    values = pa.chunked_array([chunk.values for chunk in table[name].chunks])
+    return np.repeat(numbers(pa.table({name: values})), np.concatenate(runs))
 
 
 def _check_columns(recipe: Recipe, table: pa.Table) -> None:
@@ -226,7 +248,7 @@ def _check_names(recipe: Recipe, names: Collection[str]) -> None:
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    if pa.types.is_dictionary(type_):
+    if pa.types.is_run_end_encoded(type_):
         return _is_text(type_.value_type)
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
 

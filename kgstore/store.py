@@ -275,9 +275,9 @@ class GraphStore(Protocol):
     ) -> Iterator[pa.RecordBatch]:
         """What `columns` answers, read in parts and many times faster where the recipe is plain (see plain_recipe).
 
-        Instead of `head` and `tail` there may then be `head_number` and `tail_number` (see entity_columns), `relation`
-        may be a dictionary, and columns stand in any order. With `since`, a recipe that is plain gives all relations
-        that were added since, and perhaps others.
+        Instead of `head` and `tail` there may then be `head_number` and `tail_number` (see entity_columns), what many
+        rows share may be run-end encoded, and columns stand in any order. With `since`, a recipe that is plain gives
+        all relations that were added since, and perhaps others, with ids.
         """
         ...
 
