@@ -8,8 +8,9 @@ entity2id.txt, relation2id.txt and train2id.txt is OpenKE's. Columns are named o
 
 Entities   whatever stands in the columns --head and --tail; the id is `NAME:` and what stands there, or begins with
            what --ids says, so that WN9-IMG's n02084071 is WordNet's `wn:n02084071`. --names, --lemmas (synonyms
-           between commas, the first is the name) and --texts are files of `entity TAB text`. Where no name is given, a
-           text's beginning up to the first comma is. Of an IRI without words the last part is read.
+           between commas, the first is the name) and --texts are files of `entity TAB text`; --one-text makes one of
+           them all. Where no name is given, a text's beginning up to the first comma is. Of an IRI without words the
+           last part is read.
            RDF brings words itself: rdfs:label, skos:prefLabel, schema:name; altLabel, definition, comment,
            description, abstract, those in --language or none
 Relations  the words of the column --relation, or --relation-words for all rows; `_has_part`, `HasPart` and `has part`

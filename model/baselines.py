@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 links = pykeen_models.train(name, facts, training, seed)
                 found.append(measure_twice(projection, edges, links, facts))
                 took.append(links.seconds)
-            settings |= dataclasses.asdict(training) | {"seeds": list(args.seeds)}
+            settings |= dataclasses.asdict(training.of(name)) | {"seeds": list(args.seeds)}
         figures, spread = mean_and_spread(found)
         path, results = runs / FOLDER / f"{name}.json", results_of(figures)
         if took:
@@ -184,9 +184,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="ask about N triples of it (default: all)")
     parser.add_argument("--seeds", type=_seeds, default=(0,), metavar="S,...", help="of the embeddings (default: 0)")
     parser.add_argument("--dim", type=int, default=Training.dim, help="of the embeddings, complex (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=Training.epochs, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=Training.epochs, help=f"(0: {_by_name(pykeen_models.EPOCHS)})")
     parser.add_argument("--batch-size", type=int, default=Training.batch_size, help="(%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=Training.learning_rate, help="of Adam (%(default)s)")
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=Training.learning_rate,
+        help=f"of Adam (0: {_by_name(pykeen_models.RATES)})",
+    )
     parser.add_argument("--negatives", type=int, default=Training.negatives, help="of RotatE, a triple (%(default)s)")
     parser.add_argument("--margin", type=float, default=Training.margin, help="of RotatE (%(default)s)")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
@@ -195,11 +200,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_images_option(parser)
     args = parser.parse_args(arguments)
     args.device = usable_device(args.device)
-    if min(args.dim, args.epochs, args.batch_size, args.negatives) < 1 or args.learning_rate <= 0 or args.limit < 0:
+    if min(args.dim, args.batch_size, args.negatives) < 1 or min(args.epochs, args.learning_rate, args.limit) < 0:
         raise WrongCall(
-            "--dim, --epochs, --batch-size, --negatives and --learning-rate are above 0, --limit 0 or more."
+            "--dim, --batch-size and --negatives are above 0, --epochs, --learning-rate and --limit 0 or more."
         )
     return args
+
+
+def _by_name(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{value:g} for {name}" for name, value in values.items())
 
 
 def _names(text: str) -> list[str]:

@@ -168,7 +168,7 @@ class Encoder:
     def asked_for_head(self, elements: Elements, relations: Float[Tensor, "n d"]) -> Float32[np.ndarray, "n f"]:
         """Y(-,r,x), of unit length."""
         self.require_fusion()
-        return unit(self.model.represent(relation=relations, tail=elements).float().cpu().numpy())
+        return unit(self.model.represent_backwards(relations, elements).float().cpu().numpy())
 
     def questions(
         self,

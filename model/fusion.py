@@ -55,6 +55,12 @@ class Fusion(nn.Module):
         self.encode_head = nn.Parameter(torch.randn(slot, width) * config.encoding_scale)
         self.encode_relation = nn.Parameter(torch.randn(width) * config.encoding_scale)
         self.encode_tail = nn.Parameter(torch.randn(slot, width) * config.encoding_scale)
+        # Added encodings alone leave a plateau: before attention has learnt to tell head from tail, nothing pulls at
+        # what makes a thing a head rather than a tail, and without that nothing pulls at the attention [D].
+        self.role_head = self.role_tail = None
+        if config.role_scale:
+            self.role_head = nn.Parameter(1 + torch.randn(width) * config.role_scale)
+            self.role_tail = nn.Parameter(1 + torch.randn(width) * config.role_scale)
         # Drop path grows with depth, as where it was introduced (Huang et al. 2016); the paper's 0.1 is the last
         # layer's [D].
         rates = torch.linspace(0, config.drop_path, config.fusion_layers + 1)[1:].tolist()
@@ -68,6 +74,14 @@ class Fusion(nn.Module):
     ) -> Float[Tensor, "b d"]:
         """Y(h,r,t) = Fusion(X)[0] (Eq. 4); a missing element is None."""
         return self.read_out(self.sequence(head, relation, tail))
+
+    def backwards(self, tail: Elements, relation: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Y of (-,r,t), read as (t, r the other way round, -): a reciprocal relation (Lacroix et al. 2018).
+
+        [D] Its encoding is subtracted instead of added. What is asked about then always stands in the head's place, and
+        what answers in the tail's; with (-,r,t) as it stands the likest answer is t itself.
+        """
+        return self.read_out(self.sequence(tail, relation - 2 * self.encode_relation, None))
 
     def relation_slot(
         self, head: Elements | None, relation: Float[Tensor, "b d"] | None, tail: Elements | None
@@ -89,12 +103,12 @@ class Fusion(nn.Module):
         """
         b = len(relation) if relation is not None else len((head or tail).tokens)  # type: ignore[union-attr]
         start = self.head_token.expand(b, 1, -1)
-        h = self._element(head, self.encode_head, b)
+        h = self._element(head, self.encode_head, self.role_head, b)
         if relation is not None:
             r = (relation + self.encode_relation)[:, None]
         else:
             r = start.new_zeros(b, 1 if read_relation or self.masked == "zero" else 0, start.shape[-1])
-        t = self._element(tail, self.encode_tail, b)
+        t = self._element(tail, self.encode_tail, self.role_tail, b)
         attended = [_all(b, 1, start), h.present, _all(b, r.shape[1], start), t.present]
         read = 1 + h.tokens.shape[1] if read_relation else 0
         return Sequence(torch.cat([start, h.tokens, r, t.tokens], 1), torch.cat(attended, 1), read)
@@ -120,10 +134,13 @@ class Fusion(nn.Module):
         queries = states[torch.arange(len(states), device=states.device), read][:, None]
         return self.norm(self.layers[-1](queries, states, attended)[:, 0])
 
-    def _element(self, element: Elements | None, encoding: Float[Tensor, "slot d"], b: int) -> Elements:
+    def _element(
+        self, element: Elements | None, encoding: Float[Tensor, "slot d"], role: Float[Tensor, " d"] | None, b: int
+    ) -> Elements:
         if element is not None:
             l = element.tokens.shape[1]  # noqa: E741 - the alphabet of model/batch.py
-            return Elements(element.tokens + encoding[:l], element.present)
+            tokens = element.tokens if role is None else element.tokens * role
+            return Elements(tokens + encoding[:l], element.present)
         length = self.slot if self.masked == "zero" else 0
         zeros = encoding.new_zeros(b, length, encoding.shape[1])
         return Elements(zeros, _all(b, length, zeros))

@@ -121,6 +121,10 @@ class KnowledgeClip(nn.Module):
         """Y of triplets; leave out what is missing."""
         return self.fusion.whole(head, relation, tail)
 
+    def represent_backwards(self, relation: Float[Tensor, "b d"], tail: Elements) -> Float[Tensor, "b d"]:
+        """Y(-,r,t)."""
+        return self.fusion.backwards(tail, relation)
+
     def represent_relation(self, head: Elements, tail: Elements) -> Float[Tensor, "b d"]:
         """R(h,-,t)."""
         return self.fusion.relation_slot(head, None, tail)
@@ -139,6 +143,7 @@ class KnowledgeClip(nn.Module):
             "words": words_of(batch, batch.tail, self.towers.context),
             "relation": batch.relation_class[batch.relation],
             "pairs": batch.place[batch.pairs],
+            "no_loop": batch.head != batch.tail,
         }
         if "e2e_heads" in wanted:
             if batch.known_heads is None:
@@ -179,8 +184,10 @@ class KnowledgeClip(nn.Module):
         b, e = len(batch.head), len(batch.edge_head) if "g2e" in wanted else 0
         edge_head, edge_tail = batch.edge_head[:e], batch.edge_tail[:e]
 
-        for_heads = batch.head if "e2e_heads" in wanted else batch.head[:0]
-        if wanted & {"e2e", "e2e_heads", "g2e"}:
+        asks = bool(wanted & {"e2e", "e2e_heads"})
+        needs_heads = "e2e_heads" in wanted or (asks and self.config.self_negatives)
+        for_heads = batch.head if needs_heads else batch.head[:0]
+        if asks or "g2e" in wanted:
             alone, places = distinct(torch.cat([batch.tail, edge_head, edge_tail, for_heads]))
             Y_t = self.represent(tail=entities.take(alone))
         if "e2r" in wanted or e:
@@ -188,14 +195,15 @@ class KnowledgeClip(nn.Module):
             heads, tails = torch.cat([batch.head, edge_head])[first:], torch.cat([batch.tail, edge_tail])[first:]
             R = self.represent_relation(entities.take(heads), entities.take(tails))
 
-        if wanted & {"e2e", "e2e_heads"}:
+        if asks:
             relations = self.encode_relations(batch.relation_tokens, batch.relation_lengths)
+            read |= {"Y_t": Y_t[places[:b]]}
         if "e2e" in wanted:
-            Y_hr = self.represent(head=entities.take(batch.head), relation=relations[batch.relation])
-            read |= {"Y_t": Y_t[places[:b]], "Y_hr": Y_hr}
+            read["Y_hr"] = self.represent(head=entities.take(batch.head), relation=relations[batch.relation])
         if "e2e_heads" in wanted:
-            Y_rt = self.represent(relation=relations[batch.relation], tail=entities.take(batch.tail))
-            read |= {"Y_h": Y_t[places[b + 2 * e :]], "Y_rt": Y_rt}
+            read["Y_rt"] = self.represent_backwards(relations[batch.relation], entities.take(batch.tail))
+        if needs_heads:
+            read["Y_h"] = Y_t[places[b + 2 * e :]]
         if "e2r" in wanted:
             read["R_logits"] = self.relation_head(R[:b])
         if "g2e" in wanted:
@@ -215,11 +223,14 @@ class KnowledgeClip(nn.Module):
         of, told, config = whole.read, whole.told, self.config
         terms: dict[str, Tensor] = {}
         known = whole.known_tails() if config.mask_known else torch.zeros_like(told["known"])
+        both_ways = config.e2e_symmetric
+        ends = [name for name in ("Y_h", "Y_t") if config.self_negatives and name in of]
+        own = {name: of[name] * told["no_loop"][:, None] for name in ends}
         if "e2e" in wanted:
-            terms["e2e"] = e2e_loss(of["Y_t"], of["Y_hr"], self.temperature, known, config.e2e_symmetric)
+            terms["e2e"] = e2e_loss(of["Y_t"], of["Y_hr"], self.temperature, known, both_ways, own.get("Y_h"))
         if "e2e_heads" in wanted:
             heads = whole.known_heads() if config.mask_known else torch.zeros_like(told["known_heads"])
-            terms["e2e_heads"] = e2e_loss(of["Y_h"], of["Y_rt"], self.temperature, heads, config.e2e_symmetric)
+            terms["e2e_heads"] = e2e_loss(of["Y_h"], of["Y_rt"], self.temperature, heads, both_ways, own.get("Y_t"))
         if "e2r" in wanted:
             terms["e2r"] = e2r_loss(of["R_logits"], told["relation"])
         if "g2e" in wanted:

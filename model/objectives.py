@@ -28,16 +28,26 @@ def e2e_loss(
     temperature: Float[Tensor, ""],
     known: Bool[Tensor, "b b"] | None = None,
     symmetric: bool = False,
+    own: Float[Tensor, "b d"] | None = None,
 ) -> Float[Tensor, ""]:
     """Eq. 8: which of the batch's (h_j, r_j, -) leads to this tail?
 
     `tails` are Y(-,-,t_i), the anchors, and `queries` Y(h_j,r_j,-), the candidates.
     `known` [D]: [i, j] is true where the graph knows that j's query leads to i's tail too: no negative of i.
     `symmetric` [D]: the mean of this and the other direction, which of the batch's tails a query leads to.
+    `own` [D]: Y(-,-,h_i), which a query does not lead to either (self-negatives: Wang et al. 2022, SimKGC); a row of
+    zeros where h_i is t_i, as in no triple else.
     """
     logits = without_known(cosines(tails, queries) / temperature, known)
     loss = matching(logits)
-    return (loss + matching(logits.T)) / 2 if symmetric else loss
+    if not symmetric:
+        return loss
+    answers = logits.T
+    if own is not None:
+        themselves = (F.normalize(queries.float(), dim=-1) * F.normalize(own.float(), dim=-1)).sum(-1) / temperature
+        themselves = themselves.masked_fill(~own.any(-1), float("-inf"))
+        answers = torch.cat([answers, themselves[:, None]], dim=1)
+    return (loss + matching(answers)) / 2
 
 
 def e2r_loss(logits: Float[Tensor, "b c"], relation: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
@@ -103,8 +113,8 @@ def total_loss(terms: Mapping[str, Float[Tensor, ""]], weights: Mapping[str, flo
     return sum(weighted[1:], start=weighted[0])
 
 
-def matching(logits: Float[Tensor, "k k"]) -> Float[Tensor, ""]:
-    """The mean over rows of -log softmax at the diagonal."""
+def matching(logits: Float[Tensor, "k c"]) -> Float[Tensor, ""]:
+    """The mean over rows of -log softmax at the diagonal; columns beyond it are negatives of their row."""
     if not len(logits):
         return logits.sum()
     return -logits.log_softmax(dim=-1).diagonal().mean()

@@ -16,6 +16,7 @@ network one after the other, therefore meet here: joined, they are the represent
       words           b l    the tail's tokens, padded to the longest text there can be; 0 where it is a picture
       known_heads     b w    as in Batch
       head_words      b l    the head's tokens, likewise
+      no_loop         b      whether its head is another entity than its tail
       relation        b      the triple's relation type: E2R's class
       pairs           m      which triples of the whole batch are image-text pairs
       taught_images, taught_texts   m d_p   the teacher's pooled outputs

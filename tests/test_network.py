@@ -224,6 +224,8 @@ OTHER_CHOICES = dataclasses.replace(
     fusion_mlp=2,
     own_temperature=False,
     e2e_symmetric=True,
+    self_negatives=True,
+    role_scale=0.5,
     teacher_temperature=0.05,
 )
 

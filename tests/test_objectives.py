@@ -77,6 +77,19 @@ def test_symmetric_e2e_is_the_mean_of_both_directions() -> None:
     assert finite_gradients(loss, tails, queries)
 
 
+def test_what_is_asked_about_is_one_negative_more_of_its_question() -> None:
+    """Orthogonal triples whose questions are as like their heads as their tails: a tie of two, but for the loop."""
+    n, tau = 4, 0.5
+    tails, queries, own = torch.eye(n) * 3, torch.eye(n), torch.eye(n).requires_grad_()
+    loop = torch.tensor([[0.0], [1.0], [1.0], [1.0]])
+    loss = e2e_loss(tails, queries, torch.tensor(tau), symmetric=True, own=own * loop)
+    rest = (n - 1) * math.exp(-1 / tau)
+    asked = (math.log(1 + rest) + (n - 1) * math.log(2 + rest)) / n
+    assert loss.item() == pytest.approx((math.log(1 + rest) + asked) / 2, rel=1e-6)
+    other = features(n, 2, n)
+    assert finite_gradients(e2e_loss(tails, queries, TAU, symmetric=True, own=other * loop), other)
+
+
 def test_e2e_of_orthogonal_triples_has_a_closed_form() -> None:
     # Cosines are 1 on the diagonal and 0 elsewhere: -log(e^(1/tau) / (e^(1/tau) + n - 1)).
     n, tau = 6, 0.5
