@@ -1,7 +1,7 @@
 """The evidence as a plot: a row an experiment, a panel a metric, a line an arm.
 
 A point is the mean, the line through it reaches one deviation to both sides, ticks are the seeds, and what guessing
-gives is dashed. Arms of fewer seeds than others are in the tables alone.
+gives is dashed. Arms that get fewer seeds than others are in the tables alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from model.evidence import Evidence, seeds_of
+from model.evidence import Evidence
 
 #: What an arm may be, and its colour.
 KINDS = {"a CLIP": "#d9822b", "a Knowledge-CLIP": "#2f6fde", "a baseline": "#7d8590"}
@@ -46,8 +46,8 @@ def save(evidence: Evidence, runs: Mapping[str, Any], path: Path) -> None:
 
 def row(name: str, own: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> Any:
     """The panels of an experiment, side by side; the first has the names of the arms."""
-    most = max(map(seeds_of, arms.values()))
-    shown = [arm for arm, figures in arms.items() if seeds_of(figures) == most or arm not in own["arms"]]
+    most = max(told["seeds"] for told in own["arms"].values())
+    shown = [arm for arm in arms if arm not in own["arms"] or own["arms"][arm]["seeds"] == most]
     panels = [
         panel(points(metric, own, {arm: arms[arm] for arm in shown}), shown, words, own["chance"].get(metric), not k)
         for k, (metric, words) in enumerate(own["plotted"].items())

@@ -67,6 +67,7 @@ def told_of(grid: Grid, name: str, trained: list[Trained]) -> dict[str, Any]:
         "batch_size": run.config["train"]["batch_size"],
         "steps": run.config["train"]["steps"],
         "knowledge": run.config["train"]["objective"] != "clip",
+        "seeds": len(grid.experiment.seeds_of(arm)),
         "tuned_like": arm.tuned_like,
         "tried": [{"choice": choice, "figure": figure} for choice, figure in grid.tuning(arm)],
         "chosen": grid.choice(arm),

@@ -89,14 +89,14 @@ class Experiment:
 
 
 def experiments(folder: Path, names: Collection[str] = ()) -> dict[str, Experiment]:
-    """Those of a folder, by name, or some of them. Raises WrongCall, and BadConfig for what a file says wrongly."""
+    """Those of a folder, or some, in the order of their names. Raises WrongCall, and BadConfig for a wrong file."""
     known = {path.stem: path for path in sorted(folder.glob("*.toml"))}
     if not known:
         raise WrongCall(f"{folder} holds no experiments; they are TOML files.")
     for name in names:
         if name not in known:
             raise WrongCall(f"There is no experiment {name!r}; there are {', '.join(known)}.")
-    return {name: read_experiment(path) for name, path in known.items() if name in names or not names}
+    return {name: read_experiment(known[name]) for name in dict.fromkeys(names or known)}
 
 
 def read_experiment(path: Path) -> Experiment:

@@ -156,6 +156,7 @@ def test_the_report_tells_what_guessing_gives_and_whether_a_baseline_counts(tmp_
         "tuned_like": "",
         "knowledge": True,
     }
+    arm["seeds"] = 3
     tried = [{"choice": {"kd": 0.0}, "figure": 20.0}, {"choice": {"kd": 1.0}, "figure": 30.0}]
     arm |= {"tried": tried, "chosen": {"kd": 1.0}, "by_seed": {"links/mrr": {"0": 30.5, "1": 31.5}}}
     own: dict[str, Any] = {"about": "Links.", "shown": ["links/mrr"], "plotted": {"links/mrr": "MRR"}}
