@@ -274,7 +274,7 @@ def test_runs_that_cannot_be_used_get_a_sentence(clip_run: Path, tmp_path: Path)
         (("--init", "/nowhere/at/all"), "No CLIP can be loaded from the name '/nowhere/at/all'"),
         (("--recipe", "nothing"), "There is no recipe 'nothing'"),
         (("--shares", "LIKES=0.5"), "shares asks for LIKES"),
-        (("--compose", "picturs=0.5"), "--compose is {'picturs': 0.5} but must name kinds of groups: pictures, mentions, "),
+        (("--compose", "picturs=0.5"), "--compose is {'picturs': 0.5} but must name kinds of groups: pictures, "),
         (("--compose", "head=0.6,siblings=0.6"), "must sum to 1 or less over head, relation, siblings"),
         (("--shares", "IS_A=0.6", "--source-shares", "world=0.6"), "more than 1 together with --shares {'IS_A': 0.6}"),
         (("--init", "/nowhere", "--fanout", "2,0"), "--fanout is (2, 0) but must be numbers of 1 or more."),
