@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,27 +134,24 @@ class LadybugEngine:
         self._connection.close()
         self._database.close()
 
-    @contextmanager
-    def _collected(self, cypher: str) -> Iterator[Any]:
-        try:
-            result: Any = self._connection.query_as_arrow(cypher, ARROW_ROWS)
-            try:
-                yield result
-            finally:
-                result.close()
-        except (RuntimeError, MemoryError) as error:
-            raise _translated(error) from error
+    def _collected(self, cypher: str) -> AbstractContextManager[Any]:
+        return _closing(lambda: self._connection.query_as_arrow(cypher, ARROW_ROWS))
 
-    @contextmanager
-    def _result(self, cypher: str, parameters: Parameters | None) -> Iterator[Any]:
+    def _result(self, cypher: str, parameters: Parameters | None) -> AbstractContextManager[Any]:
+        return _closing(lambda: self._connection.execute(cypher, dict(parameters or {})))
+
+
+@contextmanager
+def _closing(ask: Callable[[], Any]) -> Iterator[Any]:
+    """An answer, closed in the end; what the engine says goes wrong is said in our words."""
+    try:
+        result = ask()
         try:
-            result: Any = self._connection.execute(cypher, dict(parameters or {}))
-            try:
-                yield result
-            finally:
-                result.close()
-        except (RuntimeError, MemoryError) as error:
-            raise _translated(error) from error
+            yield result
+        finally:
+            result.close()
+    except (RuntimeError, MemoryError) as error:
+        raise _translated(error) from error
 
 
 def default_memory() -> int:

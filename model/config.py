@@ -384,18 +384,21 @@ class TrainConfig:
 #: What the objective clip changes in the defaults: CLIP's own loss reads pairs alone, and no neighbourhoods.
 CLIP_DEFAULTS: dict[str, Any] = {"shares": {"IMAGE_OF": 1.0}, "fanout": (), "batch_size": 64}
 
-#: What a choice of towers changes in the other defaults. The small CLIP starts from nothing, so its towers may move as
-#: fast as the rest, and its pictures are pooled to four tokens beside the class token, which costs it nothing.
+#: What towers that start from nothing change in the other defaults: they may move as fast as the rest, and pictures are
+#: pooled to four tokens beside the class token, which costs them nothing.
+_FROM_NOTHING: dict[str, Any] = {
+    "fusion_layers": 2,
+    "fusion_width": 96,
+    "fusion_heads": 4,
+    "image_pool": 2,
+    "lr_towers": 1e-3,
+    "warmup": 50,
+    "fanout": (2, 2),  # a caption's neighbours are pictures, and at 4,4 they are half of a step
+}
+
+#: What a choice of towers changes in the other defaults.
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {
-        "fusion_layers": 2,
-        "fusion_width": 96,
-        "fusion_heads": 4,
-        "image_pool": 2,
-        "lr_towers": 1e-3,
-        "warmup": 50,
-        "fanout": (2, 2),  # a caption's neighbours are pictures, and at 4,4 they are half of a step
-    },
+    "small": _FROM_NOTHING,
     "scenes": {
         "fusion_layers": 2,
         "fusion_width": 128,
@@ -405,24 +408,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup": 50,
         "fanout": (2, 2),
     },
-    "words": {
-        "fusion_layers": 2,
-        "fusion_width": 96,
-        "fusion_heads": 4,
-        "image_pool": 2,
-        "lr_towers": 1e-3,
-        "warmup": 50,
-        "fanout": (2, 2),
-    },
-    "photos": {
-        "fusion_layers": 2,
-        "fusion_width": 128,
-        "fusion_heads": 4,
-        "image_pool": 2,
-        "lr_towers": 1e-3,
-        "warmup": 50,
-        "fanout": (2, 2),
-    },
+    "words": _FROM_NOTHING,
+    "photos": {**_FROM_NOTHING, "fusion_width": 128},
 }
 
 Config = TypeVar("Config", ModelConfig, TrainConfig)

@@ -48,7 +48,6 @@ class Training:
     margin: float = 6.0
     device: str = "cpu"
 
-
     def of(self, name: str) -> Training:
         """Of one embedding, all said."""
         epochs, rate = self.epochs or EPOCHS[name], self.learning_rate or RATES[name]
