@@ -98,6 +98,8 @@ class Batch:
     # Captions of the pairs with their two things exchanged, padded as texts are; of length 0 where there are none
     swapped: Int64[Tensor, "m l_s"] | None = None
     swapped_lengths: Int64[Tensor, " m"] | None = None
+    # The row of each entity among the model's vectors (model/entity_vectors.py); None: nothing reads it
+    vector: Int64[Tensor, " n"] | None = None
     # left, top, width, height of what is to be shown of each picture, as parts of its side; None: all of it
     crops: Float32[Tensor, "p 4"] | None = None
 

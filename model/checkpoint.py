@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from transformers import CLIPConfig
 
 from model.config import ModelConfig, TrainConfig, from_json
+from model.entity_vectors import read_entities
 from model.knowledge_clip import KnowledgeClip
 from model.tokens import Tokenizer
 from model.towers import attention_for, clip_of_config
@@ -47,6 +48,7 @@ class TrainedModel:
     config: ModelConfig
     train: TrainConfig
     projection_dir: Path
+    entities: tuple[str, ...] = ()  # those that the model has vectors of, in the order of their rows
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ def load_run(run_dir: str | Path, device: str = "cpu", checkpoint: str = "best")
         config=model.config,
         train=from_json(TrainConfig, part(config, "train")),
         projection_dir=Path(os.path.normpath(run.directory / part(config, "projection"))),
+        entities=tuple(read_entities(run.directory)) if model.vectors is not None else (),
     )
 
 
@@ -83,7 +86,7 @@ def empty_model(config: Mapping[str, Any], relations: Sequence[str], device: str
     shape = from_json(ModelConfig, part(config, "model"))
     attention = attention_for(shape.attention, device)
     clip = clip_of_config(CLIPConfig.from_dict(part(config, "towers")), attention)
-    return KnowledgeClip(clip, shape, relations, attention).to(device)
+    return KnowledgeClip(clip, shape, relations, attention, config.get("entities", 0)).to(device)
 
 
 def part(config: Mapping[str, Any], name: str) -> Any:

@@ -115,6 +115,17 @@ class ModelConfig:
         "standard deviation, around 1, of the first factors by which a head's tokens and a tail's are multiplied, "
         "component by component, so that the fusion tells the two apart from the start; 0: encodings alone do [D]",
     )
+    entity_vectors: str = setting(
+        "none",
+        "a vector of its own that each entity of the graph has, learnt as embeddings of graphs learn theirs: none [P]; "
+        "beside what shows it, as one token more; or alone, for entities whose names say nothing [D]",
+        ("none", "beside", "alone"),
+    )
+    vector_scale: float = setting(
+        0.1,
+        "standard deviation of the first vectors: from larger ones the fusion learns triples by heart before it has "
+        "learnt what relations have in common [D]",
+    )
     masked: str = setting(
         "drop",
         "a missing element's positions: left out of attention (faster), or zeros attended to [D]",
@@ -174,6 +185,7 @@ class ModelConfig:
         _check(self.fusion_layers >= 1, "fusion_layers", self, "must be 1 or more")
         _check(self.gnn_layers >= 1, "gnn_layers", self, "must be 1 or more")
         _check(self.role_scale >= 0, "role_scale", self, "must be 0 or more")
+        _check(self.vector_scale > 0, "vector_scale", self, "must be above 0")
         _check(self.image_pool >= 0, "image_pool", self, "must be 0 or more")
         _check(self.fusion_mlp >= 1, "fusion_mlp", self, "must be 1 or more")
         _check(self.least_temperature > 0, "least_temperature", self, "must be above 0")
@@ -262,8 +274,8 @@ class TrainConfig:
     e2e: float = setting(1.0, "weight of the triplet loss (Eq. 8) [P: 1]")
     e2e_heads: float = setting(
         0.0,
-        "weight of the triplet loss asked for heads: which (-, r, t) leads to this head? A run with it ranks links by "
-        "both questions [D]",
+        "weight of the triplet loss asked for heads: which (-, r, t) leads to this head? A run with it ranks heads by "
+        "that question [D]",
     )
     e2r: float = setting(1.0, "weight of the relation loss (Eq. 10) [P: 1]")
     g2e: float = setting(1.0, "weight of the graph loss (Eq. 13) [P: 1]")
@@ -282,6 +294,7 @@ class TrainConfig:
     )
     lr_towers: float = setting(1e-5, "learning rate of the two encoders [P: 1e-5]")
     lr_new: float = setting(1e-3, "learning rate of everything else [P: 1e-3]")
+    lr_vectors: float = setting(1e-2, "learning rate of --entity-vectors [D]")
     warmup: int = setting(100, "steps of linear warm-up [D]")
     schedule: str = setting(
         "cosine",
@@ -341,6 +354,7 @@ class TrainConfig:
             "warmup",
             "lr_towers",
             "lr_new",
+            "lr_vectors",
             "seed",
             "workers",
             "eval_every",

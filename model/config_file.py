@@ -33,6 +33,7 @@ _OF_A_RUN = {
     "init",
     "teacher",
     "relations",
+    "entities",
     "projection",
     "valid_projection",
     "fingerprint",

@@ -24,6 +24,7 @@ from kgstore.projection import Projection
 from kgstore.values import relation_text
 from model.checkpoint import TrainedModel
 from model.embeddings import Embeddings, Rows, unit
+from model.entity_vectors import rows_of
 from model.fusion import Elements
 from model.knowledge_clip import Encoding, KnowledgeClip, mixed
 from model.pictures import as_pixels, pixels_of
@@ -76,11 +77,15 @@ def descriptions(projection: Projection, numbers: Sequence[int], limit: int = DE
 class Encoder:
     """A trained model that is asked and not trained. Pictures that cannot be opened are left out and counted.
 
-    `region` is how the run was shown regions of pictures.
+    `region` is how the run was shown regions of pictures. `projection` is the graph whose entities are asked about;
+    what is no entity, such as a text that somebody types, has no vector of its own.
     """
 
-    def __init__(self, trained: TrainedModel, roots: ImageRoots, region: Region = "crop") -> None:
+    def __init__(
+        self, trained: TrainedModel, roots: ImageRoots, region: Region = "crop", projection: Projection | None = None
+    ) -> None:
         self.trained, self.roots, self.region = trained, roots, region
+        self._vectors = rows_of(trained.entities, projection) if trained.entities and projection else None
         self.model: KnowledgeClip = trained.model.eval()
         self.device = next(self.model.parameters()).device
         self.skipped: Counter[str] = Counter()
@@ -98,22 +103,38 @@ class Encoder:
                 "train one with --objective knowledge-clip."
             )
 
+    def texts(self, texts: Sequence[str], owners: Sequence[int] = ()) -> Encoding:
+        """Each is of the entity of this number, if any are said."""
+        return self._owned(self._texts(texts), owners)
+
+    def picture(self, picture: Image.Image) -> Encoding:
+        return self.pictures([as_pixels(picture.convert("RGB"), self.side)])
+
+    def pictures(self, pictures: Sequence[UInt8[np.ndarray, "3 s s"]], owners: Sequence[int] = ()) -> Encoding:
+        """Likewise."""
+        return self._owned(self._pictures(pictures), owners)
+
     @torch.inference_mode()
-    def texts(self, texts: Sequence[str]) -> Encoding:
+    def _texts(self, texts: Sequence[str]) -> Encoding:
         tokens, lengths = self._tokens(texts)
         if self.model.fused:
             return self.model.encode_texts(tokens, lengths)
         return _without_elements(self.model.towers.text(tokens, lengths).pooled)
 
-    def picture(self, picture: Image.Image) -> Encoding:
-        return self.pictures([as_pixels(picture.convert("RGB"), self.side)])
-
     @torch.inference_mode()
-    def pictures(self, pictures: Sequence[UInt8[np.ndarray, "3 s s"]]) -> Encoding:
+    def _pictures(self, pictures: Sequence[UInt8[np.ndarray, "3 s s"]]) -> Encoding:
         pixels = torch.from_numpy(np.stack(pictures)).to(self.device)
         if self.model.fused:
             return self.model.encode_pictures(pixels)
         return _without_elements(self.model.towers.image(pixels).pooled)
+
+    @torch.inference_mode()
+    def _owned(self, encoding: Encoding, owners: Sequence[int]) -> Encoding:
+        """With the entities' vectors, where the model has any."""
+        rows = np.zeros(len(encoding.pooled), np.int64)
+        if self._vectors is not None and len(owners):
+            rows = self._vectors[np.asarray(owners, np.int64)]
+        return self.model.with_vectors(encoding, torch.from_numpy(rows).to(self.device))
 
     @torch.inference_mode()
     def relations(self, words: Sequence[str]) -> Float[Tensor, "r d"]:
@@ -129,12 +150,13 @@ class Encoder:
             if progress is not None:
                 progress.update(len(places))
             if not pictures:
-                yield places, self.texts([wanted[place].content for place in places])
+                texts = [wanted[place].content for place in places]
+                yield places, self.texts(texts, [wanted[place].owner for place in places])
                 continue
             opened = {place: self._opened(wanted[place].content) for place in places}
             pixels = {place: picture for place, picture in opened.items() if picture is not None}
             if pixels:
-                yield list(pixels), self.pictures(list(pixels.values()))
+                yield list(pixels), self.pictures(list(pixels.values()), [wanted[place].owner for place in pixels])
 
     def firsts(self, projection: Projection, numbers: Sequence[int]) -> Encoding:
         """One encoding for each entity, by its first text, else by its first picture. Raises BadImage."""
@@ -148,9 +170,9 @@ class Encoder:
             else:
                 rows.append((False, len(texts)))
                 texts.append(said[0] if said else projection.name(number))
-        encoded_pictures, encoded_texts = self.pictures(pictures), self.texts(texts)
         places = [row if is_picture else row + len(pictures) for is_picture, row in rows]
-        return mixed(encoded_pictures, encoded_texts, torch.tensor(places, device=self.device))
+        shown = mixed(self._pictures(pictures), self._texts(texts), torch.tensor(places, device=self.device))
+        return self._owned(shown, numbers)
 
     @torch.inference_mode()
     def alone(self, encoding: Encoding) -> Float32[np.ndarray, "n f"]:

@@ -18,6 +18,7 @@ from transformers import CLIPModel
 
 from model.batch import Batch
 from model.config import ModelConfig
+from model.entity_vectors import EntityVectors
 from model.fusion import Elements, Fusion
 from model.graph_network import GraphNetwork
 from model.objectives import clip_loss, cosines, e2e_loss, e2r_loss, g2e_loss, kd_loss, swap_loss
@@ -41,12 +42,15 @@ class KnowledgeClip(nn.Module):
     """A CLIP that reads triplets.
 
     `relations` are the types that E2R tells apart. Without any, the model is the CLIP alone: `fused` is False and only
-    `towers` is there.
+    `towers` is there. `entities` of the graph have a vector each, if the configuration says so.
     """
 
-    def __init__(self, clip: CLIPModel, config: ModelConfig, relations: Sequence[str], attention: str) -> None:
+    def __init__(
+        self, clip: CLIPModel, config: ModelConfig, relations: Sequence[str], attention: str, entities: int = 0
+    ) -> None:
         super().__init__()
         self.config, self.relations = config, tuple(relations)
+        self.vectors: EntityVectors | None = None
         self.towers = Towers(clip, config.image_tokens == "projected", config.text_tokens == "projected")
         if not relations:
             return
@@ -58,7 +62,9 @@ class KnowledgeClip(nn.Module):
         )
         self.text_bridge = nn.Sequential(nn.LayerNorm(self.towers.text_width), nn.Linear(self.towers.text_width, width))
         image_tokens = 1 + config.image_pool**2 if config.image_pool else self.towers.image_tokens
-        self.fusion = Fusion(config, max(image_tokens, self.towers.context), attention)
+        if config.entity_vectors != "none":
+            self.vectors = EntityVectors(entities, width, config.vector_scale)
+        self.fusion = Fusion(config, max(image_tokens, self.towers.context) + bool(self.vectors), attention)
         # Two layers [P], the hidden one of the fusion's width and GELU as there [D].
         self.relation_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(relations)))
         self.graph = GraphNetwork(width, config.gnn_layers, config.gnn_gate)
@@ -69,6 +75,11 @@ class KnowledgeClip(nn.Module):
     def fused(self) -> bool:
         """Whether there is more than the CLIP."""
         return bool(self.relations)
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether the fusion is shown vectors alone, so that the towers need not see the entities."""
+        return self.vectors is not None and self.config.entity_vectors == "alone"
 
     @property
     def temperature(self) -> Float[Tensor, ""]:
@@ -107,11 +118,20 @@ class KnowledgeClip(nn.Module):
 
     def encode(self, batch: Batch) -> Encoding:
         """The entities of a batch, by their local numbers, each encoded once."""
-        return mixed(
+        encoding = mixed(
             self.encode_pictures(batch.pixels),
             self.encode_texts(batch.tokens, batch.lengths),
             torch.where(batch.is_picture, batch.row, batch.row + len(batch.pixels)),
         )
+        return encoding if batch.vector is None else self.with_vectors(encoding, batch.vector)
+
+    def with_vectors(self, encoding: Encoding, rows: Int64[Tensor, " n"]) -> Encoding:
+        """Entities of these rows among the vectors: before what shows them, or instead of it [D]."""
+        if self.vectors is None:
+            return encoding
+        if self.shows_nothing:
+            return encoding._replace(elements=self.vectors.tokens(rows))
+        return encoding._replace(elements=self.vectors.before(encoding.elements, rows))
 
     # Representations (Eq. 3 to 6) and the graph's view of them (Eq. 11 and 12)
 
@@ -152,12 +172,16 @@ class KnowledgeClip(nn.Module):
                 "known_heads": batch.known_heads,
                 "head_words": words_of(batch, batch.head, self.towers.context),
             }
-        if self.fused:
+        if self.vectors is not None and batch.vector is None:
+            raise ValueError("A network with vectors of entities needs batches with their rows: Views(..., vectors=).")
+        if self.fused and not self.shows_nothing:
             entities = self.encode(batch)
             read |= self._read_triples(batch, entities.elements, {*wanted})
             pairs = PairFeatures(entities.pooled[batch.head[batch.pairs]], entities.pooled[batch.tail[batch.pairs]])
         else:
             pairs = pair_features(self.towers, batch)
+            if self.vectors is not None and batch.vector is not None:
+                read |= self._read_triples(batch, self.vectors.tokens(batch.vector), {*wanted})
         if "kd" in wanted or "clip" in wanted or "swap" in wanted:
             read |= {"images": pairs.images, "texts": pairs.texts}
         if "kd" in wanted:

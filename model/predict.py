@@ -93,7 +93,7 @@ class Predictor:
         self.projection = graph if isinstance(graph, Projection) else everything(graph, self.run.parent, progress)
         roots = ImageRoots(self.projection.image_roots).replaced(images)
         region = Run(run).config.get("region", "crop")
-        self.encoder = Encoder(self.trained, roots, region)
+        self.encoder = Encoder(self.trained, roots, region, self.projection)
         if only is None:
             self.embeddings = embeddings_for(self.run, self.encoder, self.projection, progress=progress)
         else:

@@ -19,7 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int64
 from transformers import CLIPModel
 
 from kgstore.command import WrongCall
@@ -52,6 +54,7 @@ from model.config import (
 )
 from model.cut import Cut
 from model.distributed import ALONE, Processes
+from model.entity_vectors import read_entities, rows_of, write_entities
 from model.knowledge_clip import KnowledgeClip
 from model.projected import check_graph, project_graph
 from model.run_sampler import open_sampler
@@ -64,6 +67,9 @@ from model.towers import Towers, attention_for, clip_from_checkpoint, new_clip
 from model.track import Run, list_runs, write_json
 from model.validation import Validation
 from model.views import Views
+
+#: The parameter that holds vectors of entities.
+VECTORS = "vectors.weight"
 
 
 @dataclass(frozen=True)
@@ -87,12 +93,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Start:
-    """What a run starts from: a CLIP, its tokenizer, and, from a run of Knowledge-CLIP, the rest of the network too."""
+    """What a run starts from: a CLIP, its tokenizer, and, from a run of Knowledge-CLIP, the rest of the network, and
+    whose vectors it has."""
 
     towers: str
     clip: CLIPModel | None
     tokenizer: Tokenizer
     whole: KnowledgeClip | None = None
+    entities: Sequence[str] = ()
 
 
 def run_folder(args: argparse.Namespace) -> Path:
@@ -130,9 +138,10 @@ def begin(directory: Path, args: argparse.Namespace, device: str, own: Processes
 
     torch.manual_seed(train.seed)
     clip = start.clip or new_clip(start.towers, attention)
-    model = KnowledgeClip(clip, shape, relations if train.objective != "clip" else (), attention)
+    classes = relations if train.objective != "clip" else ()
+    model = KnowledgeClip(clip, shape, classes, attention, projection.entity_count)
     if start.whole is not None and model.fused:
-        take_over(model, start.whole)
+        take_over(model, start.whole, rows_of(start.entities, projection))
     teacher = read_start(args.teacher, None).clip if args.teacher and "kd" in train.weights else None
     if teacher is not None:
         check_teacher(teacher, clip)
@@ -141,6 +150,8 @@ def begin(directory: Path, args: argparse.Namespace, device: str, own: Processes
     optimizer = make_optimizer(model, train)
     (start.tokenizer.cleaning() if train.clean_text else start.tokenizer).save(directory / "tokenizer")
     write_checkpoint(directory / "start", 0, model, optimizer)
+    if model.vectors is not None:
+        write_entities(directory, projection)
     write_json(
         directory / "config.json",
         {
@@ -154,6 +165,7 @@ def begin(directory: Path, args: argparse.Namespace, device: str, own: Processes
             "teacher": args.teacher or "",
             "region": args.region or "crop",
             "relations": relations,
+            "entities": projection.entity_count,
             "projection": os.path.relpath(projection.directory, directory),
             "valid_projection": os.path.relpath(valid.directory, directory) if valid else "",
             "fingerprint": projection.fingerprint,
@@ -181,6 +193,7 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
     freeze(model, config.freeze)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema) if config.ema and own.first else None
+    entities = read_entities(directory) if model.vectors is not None else []
     tokenizer, roots = Tokenizer.of(directory / "tokenizer"), ImageRoots(projection.image_roots).replaced(images)
     views = Views(
         projection,
@@ -195,6 +208,7 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
         picture_share=config.picture_share,
         swaps="swap" in config.weights,
         heads="e2e_heads" in config.weights,
+        vectors=rows_of(entities, projection) if entities else None,
         seed=config.seed,
         progress=True,
     )
@@ -212,6 +226,7 @@ def open_job(directory: Path, images: Sequence[str], device: str, own: Processes
             region=part(settings, "region"),
             side=model.towers.image_size,
             context=model.towers.context,
+            entities=entities,
         )
     step = load_training(folder, model, optimizer)  # after all that draws random numbers: it sets their state
     if average is not None:
@@ -289,7 +304,7 @@ def read_start(init: str | None, towers: str | None) -> Start:
     if (Path(init) / "checkpoints").is_dir():
         trained = load_run(init)
         found, clip = trained.config.towers, trained.model.towers.clip
-        start = Start(found, clip, trained.tokenizer, trained.model if trained.model.fused else None)
+        start = Start(found, clip, trained.tokenizer, trained.model if trained.model.fused else None, trained.entities)
     else:
         found, clip = CHECKPOINT_TOWERS, clip_from_checkpoint(init)
         start = Start(found, clip, checkpoint_tokenizer(init))
@@ -307,10 +322,16 @@ def checkpoint_tokenizer(name: str) -> Tokenizer:
         return Tokenizer.of()
 
 
-def take_over(model: KnowledgeClip, whole: KnowledgeClip) -> None:
-    """The fusion and what is around it from another Knowledge-CLIP of the same shape; E2R's classes by their names."""
+def take_over(model: KnowledgeClip, whole: KnowledgeClip, vectors: Int64[np.ndarray, " n"]) -> None:
+    """The fusion and what is around it from another Knowledge-CLIP of the same shape; E2R's classes by their names, and
+    of each entity that it has a vector of, the vector, by its row there."""
     own, new = model.state_dict(), whole.state_dict()
     heads = ("relation_head.2.weight", "relation_head.2.bias")
+    if model.vectors is not None and whole.vectors is not None:
+        rows = own[VECTORS].clone()
+        known = np.flatnonzero(vectors)
+        rows[1 + known] = new[VECTORS][vectors[known]]
+        new[VECTORS] = rows
     for name, value in own.items():
         if name not in heads and (name not in new or new[name].shape != value.shape):
             raise WrongCall("--init is a Knowledge-CLIP of another shape; leave out the flags that shape the network.")

@@ -1,12 +1,9 @@
 """What a run answers to (h, r, -) and to (-, r, t), over all entities of the graph.
 
-A run answers (h, r, -) with tails, by cos(Y(h,r,-), Y(-,-,t)). Heads are ranked by the same score, for which Y(h,r,-)
-of **every** entity h is needed. One that was trained to answer (-, r, t) too (--e2e-heads) has a second score,
-cos(Y(-,r,t), Y(-,-,h)), and ranks both sides by the mean of the two: of a relation with one tail a head and many heads
-a tail, the question that has one answer is the easier one, whichever side is asked for.
-
-Questions of every entity are made for one group of relations at a time: the towers see each description once a group,
-the fusion once a relation.
+A run answers (h, r, -) with tails, by cos(Y(h,r,-), Y(-,-,t)). One that was trained to answer (-, r, t) too
+(--e2e-heads) ranks heads by cos(Y(-,r,t), Y(-,-,h)). For any other, heads are ranked by the first score too, for which
+Y(h,r,-) of **every** entity h is needed. These questions are made for one group of relations at a time: the towers see
+each description once a group, the fusion once a relation.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 from tqdm import tqdm
 
-from model.embed import Ask, descriptions
+from model.embed import descriptions
 from model.embeddings import unit
 from model.predict import Predictor
 from model.track import Run
@@ -32,31 +29,29 @@ class RunLinks:
     def __init__(self, subject: Predictor, relations: Sequence[int] = ()) -> None:
         subject.encoder.require_fusion()
         self.subject = subject
-        self.both_ways = bool(Run(subject.run).config["train"].get("e2e_heads"))
-        self._for_tails = Questions(subject, subject.encoder.asked, relations)
-        self._for_heads = Questions(subject, subject.encoder.asked_for_head, relations)
+        self.asks_for_heads = bool(Run(subject.run).config["train"].get("e2e_heads"))
+        self._of_all = Questions(subject, relations)
 
     def tails(self, heads: Int64[np.ndarray, " b"], relations: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
-        """Cosines of Y(h,r,-) with each entity's best row, or the mean of both scores."""
+        """Cosines of Y(h,r,-) with each entity's best row."""
         questions = self.subject.encoder.questions(self.subject.projection, heads, relations)
-        scores = self.subject.embeddings.scores(questions, "fused")
-        return (scores + self._for_heads.scores(relations, heads)) / 2 if self.both_ways else scores
+        return self.subject.embeddings.scores(questions, "fused")
 
     def heads(self, relations: Int64[np.ndarray, " b"], tails: Int64[np.ndarray, " b"]) -> Float[np.ndarray, "b n"]:
-        """The same scores with the head running; -inf for a head that has nothing the model can be shown."""
-        scores = self._for_tails.scores(relations, tails)
-        if not self.both_ways:
-            return scores
+        """Cosines of Y(-,r,t) with each entity's best row, or of each entity's Y(h,r,-) with the tail's; -inf for a
+        head that has nothing the model can be shown."""
+        if not self.asks_for_heads:
+            return self._of_all.scores(relations, tails)
         encoder = self.subject.encoder
         questions = encoder.questions(self.subject.projection, tails, relations, encoder.asked_for_head)
-        return (scores + self.subject.embeddings.scores(questions, "fused")) / 2
+        return self.subject.embeddings.scores(questions, "fused")
 
 
 class Questions:
-    """One question of every entity by every relation, and how well given entities answer it."""
+    """Y(h,r,-) of every entity by every relation, and how well given entities answer it."""
 
-    def __init__(self, subject: Predictor, ask: Ask, relations: Sequence[int]) -> None:
-        self.subject, self.ask = subject, ask
+    def __init__(self, subject: Predictor, relations: Sequence[int]) -> None:
+        self.subject = subject
         self.relations = sorted(relations)
         self._held: dict[int, Float32[np.ndarray, "n f"]] = {}
 
@@ -103,5 +98,5 @@ class Questions:
                 for places, encoding in encoder.batches(wanted, pictures=pictures, progress=bar):
                     owners = np.array([wanted[place].owner for place in places])
                     for word, number in zip(words, group, strict=True):
-                        np.add.at(total[number], owners, self.ask(encoding.elements, word.expand(len(places), -1)))
+                        np.add.at(total[number], owners, encoder.asked(encoding.elements, word.expand(len(places), -1)))
         return {number: unit(rows) for number, rows in total.items()}

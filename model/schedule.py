@@ -43,18 +43,20 @@ def freeze(model: KnowledgeClip, parts: Sequence[str]) -> None:
 
 
 def make_optimizer(model: KnowledgeClip, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW [D] with a rate for the towers and one for what is new; norms, biases and single vectors do not decay."""
+    """AdamW [D] with a rate for the towers, one for vectors of entities and one for what else is new; norms, biases and
+    single vectors do not decay."""
+    rates = {"towers": config.lr_towers, "vectors": config.lr_vectors}
     groups: dict[tuple[str, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        part = "towers" if name.startswith("towers.") else "new"
+        part = next((part for part in rates if name.startswith(f"{part}.")), "new")
         groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "peak": config.lr_towers if part == "towers" else config.lr_new,
+                "peak": rates.get(part, config.lr_new),
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
             for (part, decays), parameters in groups.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from kgstore.projection import Projection
 from model.checkpoint import TrainedModel
 from model.config import TrainConfig
 from model.embed import Encoder, NoFusion, embed
+from model.entity_vectors import rows_of
 from model.held_out import Figures, NothingToMeasure, drawn, held_out_edges
 from model.held_out_batches import HeldOutBatches
 from model.knowledge_clip import KnowledgeClip
@@ -75,9 +76,10 @@ class Validation:
         region: Region,
         side: int,
         context: int,
+        entities: Sequence[str] = (),
     ) -> None:
         self.run, self.projection, self.tokenizer, self.config = run, projection, tokenizer, config
-        self.teacher, self.roots, self.region = teacher, roots, region
+        self.teacher, self.roots, self.region, self.entities = teacher, roots, region, tuple(entities)
         views = Views(
             projection,
             tokenizer,
@@ -90,6 +92,7 @@ class Validation:
             picture_share=config.picture_share,
             swaps="swap" in config.weights,
             heads="e2e_heads" in config.weights,
+            vectors=rows_of(entities, projection) if entities else None,
             seed=config.seed,
             progress=True,
         )
@@ -112,8 +115,9 @@ class Validation:
                 config=model.config,
                 train=self.config,
                 projection_dir=Path(self.projection.directory),
+                entities=self.entities,
             )
-            encoder = Encoder(trained, self.roots, self.region)
+            encoder = Encoder(trained, self.roots, self.region, self.projection)
             subject = Watched(trained, self.projection, encoder, self.numbers)
             for part, evaluate in PARTS.items():
                 try:

@@ -43,7 +43,8 @@ class Views:
     or for a text. An entity without either is shown by its name: `by_name` counts those that have no more than that,
     `by_nothing` those of them whose name holds no word either. With `augment` a picture is shown by a random crop of
     at least that part of its area. With `swaps` the pairs' captions come with their two things exchanged, too,
-    and with `heads` batches say which heads are known.
+    and with `heads` batches say which heads are known, and with `vectors`, rows of the model's by entity, which is each
+    entity's.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Views:
         picture_share: float = 0.5,
         swaps: bool = False,
         heads: bool = False,
+        vectors: Int64[np.ndarray, " all"] | None = None,
         seed: int = 0,
         progress: bool = False,
     ) -> None:
@@ -68,6 +70,7 @@ class Views:
         self.picture_share = picture_share
         self.augment = augment
         self.heads = heads
+        self.vectors = vectors
         self.seed = seed
         roots = roots or ImageRoots(projection.image_roots).replaced()
         self.pictures: Pictures
@@ -134,6 +137,8 @@ class Views:
             arrays["known_heads"] = self.projection.contains(
                 sample.head[own, None], sample.relation, sample.tail, split="train"
             )
+        if self.vectors is not None:
+            arrays["vector"] = self.vectors[entities]
         if self.augment:
             arrays["crops"] = random_crops(self.seed, sample.step, entities[is_picture], self.augment)
         return Batch(**{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})

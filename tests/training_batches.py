@@ -32,9 +32,9 @@ def tiny_clip(seed: int = 0, attention: str = "eager") -> CLIPModel:
     return clip_of_config(config, attention)
 
 
-def tiny_network(config: ModelConfig = TINY, relations: int = 3, seed: int = 0) -> KnowledgeClip:
+def tiny_network(config: ModelConfig = TINY, relations: int = 3, seed: int = 0, entities: int = 0) -> KnowledgeClip:
     torch.manual_seed(seed)
-    return KnowledgeClip(tiny_clip(seed), config, [f"TYPE_{i}" for i in range(relations)], "eager").eval()
+    return KnowledgeClip(tiny_clip(seed), config, [f"TYPE_{i}" for i in range(relations)], "eager", entities).eval()
 
 
 def random_texts(count: int, longest: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
