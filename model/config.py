@@ -148,12 +148,17 @@ class ModelConfig:
     )
     gnn_layers: int = setting(2, "layers of the graph network [D]")
     gnn_gate: str = setting(
-        "elementwise",
+        "dot",
         "the product of W R(h,-,t) and a neighbour (Eq. 12): of each pair of components, or one number, their dot "
-        "product over the square root of the width, that scales the neighbour [D]",
+        "product over the square root of the width, that scales the neighbour. By components R, which reads the tail, "
+        "can tell which tail it is to be matched with, and G2E learns less [D]",
         ("elementwise", "dot"),
     )
-    e2e_symmetric: bool = setting(False, "E2E in both directions; the paper has tails as anchors only [D]")
+    e2e_symmetric: bool = setting(
+        True,
+        "E2E in both directions; the paper has tails as anchors only, and what is asked is which tail a question has "
+        "[D]",
+    )
     self_negatives: bool = setting(
         False,
         "the head of a question is a false answer to it, in the direction that --e2e-symmetric adds: without it the "
