@@ -11,7 +11,8 @@ linear_probe     logistic regression on frozen picture features, for the same cl
 relations        the relation between the ends of each held-out triple: top 1 and 5, by relation, and their mean
 tails, heads     filtered ranking over all entities of the graph, realistic ties: MRR and Hits@1/3/10, by relation and
                  by cardinality (1-1, 1-N, N-1, N-N; model/link_prediction.py says which); `links` is their mean.
-                 For heads every entity is asked once a relation: the slowest part of all
+                 For heads every entity is asked once a relation, the slowest part of all, but of a run with
+                 --e2e-heads the tails are
 relation_probe   "a horse left of a man" or "a man left of a horse"? on pictures with scene graphs
 attribute_probe  "a red cube and a blue ball" or "a blue cube and a red ball"? likewise
 word_order       a caption or the same words in another order?

@@ -2,7 +2,8 @@
 
 evidence.json is {experiment: {arm: {metric: {mean, std, seeds}}}}; the deviation of one seed is null. Figures with the
 reference's seconds stand under "EXPERIMENT, equal seconds". Beside what an evaluation measures there are of each arm
-`seconds` of training, `seconds_a_step` and `steps`; model/evidence_runs.py says which seconds.
+`seconds` of training, `seconds_a_step` and `steps`; model/evidence_runs.py says which seconds. Figures of single
+relations stay in the run folders.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Evidence = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 #: The files of a folder of results.
 FIGURES, RUNS = "evidence.json", "evidence-runs.json"
+
+#: Parts of an evaluation that say of each relation what they say of all.
+OF_RELATIONS = ("tails", "heads", "links", "relations")
 
 #: What every arm costs.
 COSTS = ("steps", "seconds", "seconds_a_step")
@@ -82,7 +86,7 @@ def seeds_of(figures: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 def _figures(run: Path) -> dict[str, float]:
-    metrics: dict[str, float] = dict(Run(run).results["metrics"])
+    metrics = _of_all_relations(Run(run).results["metrics"])
     last = Run(run).metrics().rows[-1]
     return metrics | {"steps": last["step"], "seconds": cost(last), "seconds_a_step": cost(last) / last["step"]}
 
@@ -92,10 +96,16 @@ def _baseline(grid: Grid, name: str, task: Task) -> dict[str, dict[str, Any]]:
     told = _read(grid.runs / "baselines" / f"{name}.json")
     seeds, stamp = told["settings"].get("seeds", [0]), _read(task.stamp)
     whole = stamp["cpu_seconds"] if grid.machine.device == "cpu" else stamp["seconds"]
-    metrics = {"seconds": whole / len(seeds), **told["metrics"]}
+    metrics = {"seconds": whole / len(seeds), **_of_all_relations(told["metrics"])}
     return {
         metric: {"mean": value, "std": told["spread"].get(metric), "seeds": seeds} for metric, value in metrics.items()
     }
+
+
+def _of_all_relations(metrics: Mapping[str, float]) -> dict[str, float]:
+    """PART/FIGURE, and of OF_RELATIONS not PART/RELATION/FIGURE."""
+    single = {name for name in metrics if name.partition("/")[0] in OF_RELATIONS and name.count("/") > 1}
+    return {name: value for name, value in metrics.items() if name not in single}
 
 
 def _read(path: Path) -> dict[str, Any]:

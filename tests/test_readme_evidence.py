@@ -27,6 +27,7 @@ ARMS = {
     "paper": "paper",
     "Knowledge-CLIP": "full",
     "composed": "full-composed",
+    "dot": "full-gate-dot",
 }
 
 #: In scenes what is told, and the paper's form, were compared composed.

@@ -13,7 +13,7 @@ from kgstore.command import WrongCall, run_command
 from kgstore.current import projection_for
 from kgstore.open import open_store
 from kgstore.recipes import load_recipe
-from model.config import BadConfig, TrainConfig
+from model.config import BadConfig, TrainConfig, from_json
 from model.reporting import tag
 from model.schedule import freeze, make_optimizer
 from model.torch_compile import compile_layers
@@ -21,6 +21,9 @@ from model.track import Run
 from model.train import main
 from tests.coloured_graph import coloured_graph
 from tests.training_batches import random_batch, tiny_clip, tiny_network
+
+#: The losses of Eq. 14.
+PAPERS = ("e2e", "e2r", "g2e", "kd")
 
 SETTINGS = """
 threads = 1
@@ -143,3 +146,12 @@ def test_metrics_reach_tensorboard_and_a_missing_package_is_one_sentence(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(WrongCall, match="needs the package tensorboard"):
         train(folder, tmp_path, "untold", "--report-to", "tensorboard")
+
+
+def test_the_papers_sum_is_a_file_of_settings(folder: Path, tmp_path: Path) -> None:
+    paper = Path(__file__).parent.parent / "model" / "paper.toml"
+    flags = ("--steps", "1", "--batch-size", "6", "--threads", "1")
+    run = train(folder, tmp_path, "paper", "--config", str(paper), *flags)
+    assert run.config["model"]["gnn_gate"] == "elementwise"
+    assert not run.config["model"]["e2e_symmetric"]
+    assert set(from_json(TrainConfig, run.config["train"]).weights.items()) == {(name, 1.0) for name in PAPERS}
