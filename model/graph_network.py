@@ -40,7 +40,8 @@ class GatedMean(MessagePassing):  # type: ignore[misc] # torch_geometric ships n
     """G^l(t) = mean over incoming (h, r, t) of [W R(h,-,t)] . G^(l-1)(h).
 
     The paper does not say which product it is. `gate` "elementwise" lets a relation choose among a neighbour's
-    components, and is ours; "dot" has one number scale all of them, divided as in attention to keep its size [D].
+    components; "dot", which is ours, has one number scale all of them, divided as in attention to keep its size [D].
+    Where that number comes near 0, so does the mean, and rounding has a say in its direction.
     """
 
     def __init__(self, width: int, gate: str = "elementwise") -> None:

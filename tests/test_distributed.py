@@ -82,6 +82,7 @@ def test_a_run_of_two_processes_is_killed_goes_on_stops_and_ends_as_one_of_one_p
     flags = ["--projection", folder / "projection", "--runs", tmp_path, "--init", tmp_path / "clip"]
     flags += ["--steps", 40, "--batch-size", 12, "--fanout", "2,2", "--drop-path", 0, "--fusion-layers", 1]
     flags += ["--fusion-width", 32, "--fusion-heads", 2, "--lr-new", 1e-4, "--save-every", 4, "--log-every", 1]
+    flags += ["--gnn-gate", "elementwise"]  # as tests/training_batches.py says of TINY
     two = ["-m", "model.train", *flags, "--name", "two", "--resume", "auto"]
 
     killed = torchrun(*two)
