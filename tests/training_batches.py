@@ -10,8 +10,8 @@ from model.config import ModelConfig
 from model.knowledge_clip import KnowledgeClip
 from model.towers import END, START, clip_of_config
 
-#: With the gate by components: a product near 0 would leave rounding to say where a neighbourhood points, and forms of one
-#: computation could not be held to one another closely.
+#: With the gate by components: a product near 0 would leave rounding to say where a neighbourhood points, and forms of
+#: one computation could not be held to one another closely.
 TINY = ModelConfig(
     fusion_layers=2, fusion_width=24, fusion_heads=2, image_pool=2, drop_path=0.0, gnn_gate="elementwise"
 )
