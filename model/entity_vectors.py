@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
@@ -62,6 +60,7 @@ def read_entities(directory: Path) -> list[str]:
 
 def rows_of(ids: Sequence[str], projection: Projection) -> Int64[np.ndarray, " n"]:
     """The row of each entity of a projection, NONE for those that are not among the ids."""
-    asked = projection.entity_ids(np.arange(projection.entity_count))
-    found = pc.index_in(pa.array(asked, pa.large_string()), value_set=pa.array(ids, pa.large_string()))
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64) + 1
+    found = projection.known_numbers(ids)
+    rows = np.full(projection.entity_count, NONE, np.int64)
+    rows[found[found >= 0]] = 1 + np.flatnonzero(found >= 0)
+    return rows
